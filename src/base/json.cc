@@ -1,0 +1,104 @@
+#include "base/json.h"
+
+#include <set>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+
+namespace ringlet {
+namespace {
+
+constexpr size_t kMaxDepth = 64;
+
+// First pass: grammar, depth and duplicate keys, without building a document. nlohmann's own parse
+// keeps the last of two equal keys, which lets two readers of one file disagree.
+class Validator : public nlohmann::json_sax<Json> {
+ public:
+  const std::string& error() const { return error_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override { return Enter(); }
+  bool start_array(size_t) override { return Enter(); }
+  bool end_object() override { return Leave(); }
+  bool end_array() override { return Leave(); }
+  bool key(string_t& name) override {
+    if (keys_.back().insert(name).second) return true;
+    error_ = fmt::format("found key \"{}\" twice, expected each key once", name.substr(0, 80));
+    return false;
+  }
+  bool parse_error(size_t position, const std::string&,
+                   const nlohmann::detail::exception& error) override {
+    error_ = fmt::format("found bad JSON at byte {} ({}), expected a JSON document", position,
+                         error.what());
+    return false;
+  }
+
+ private:
+  bool Enter() {
+    keys_.emplace_back();
+    if (keys_.size() <= kMaxDepth) return true;
+    error_ = fmt::format("found nesting deeper than {}, expected a flatter document", kMaxDepth);
+    return false;
+  }
+  bool Leave() {
+    keys_.pop_back();
+    return true;
+  }
+
+  std::vector<std::set<std::string>> keys_;
+  std::string error_;
+};
+
+template <typename Document>
+Result<Document> ParseAs(std::string_view text, std::string_view source) {
+  Validator validator;
+  if (!Json::sax_parse(text.begin(), text.end(), &validator)) {
+    return Status(StatusCode::kInvalidInput, fmt::format("{}: {}", source, validator.error()));
+  }
+  return Document::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+}
+
+}  // namespace
+
+Result<Json> ParseJson(std::string_view text, std::string_view source) {
+  return ParseAs<Json>(text, source);
+}
+
+Result<OrderedJson> ParseOrderedJson(std::string_view text, std::string_view source) {
+  return ParseAs<OrderedJson>(text, source);
+}
+
+Result<Json> ReadJsonFile(const std::string& path, uint64_t max_bytes) {
+  RINGLET_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, max_bytes));
+  return ParseJson(text, path);
+}
+
+std::string_view JsonTypeName(const Json& value) {
+  switch (value.type()) {
+    case Json::value_t::null: return "null";
+    case Json::value_t::object: return "an object";
+    case Json::value_t::array: return "an array";
+    case Json::value_t::string: return "a string";
+    case Json::value_t::boolean: return "a boolean";
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned: return "an integer";
+    case Json::value_t::number_float: return "a number";
+    default: return "an unknown value";
+  }
+}
+
+std::string JsonBrief(const Json& value) {
+  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (text.size() > 60) text = text.substr(0, 57) + "...";
+  return text;
+}
+
+}  // namespace ringlet

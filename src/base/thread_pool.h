@@ -1,0 +1,49 @@
+// A fixed set of worker threads for parallel regions.
+//
+// ParallelFor splits [0, tasks) into single tasks that threads claim in any order. Results must not
+// depend on who runs what: a task writes only its own outputs, by a computation of its own. Thread
+// count therefore never changes a bit (docs/numerics.md, the row contract).
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace ringlet {
+
+class ThreadPool {
+ public:
+  // `threads` counts the caller: 1 means no workers. At least 1.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Runs task(index, thread) for every index in [0, tasks) on the caller and the workers; returns
+  // when all are done. `thread` is in [0, threads()), for scratch space. Not reentrant, and one
+  // caller at a time. Tasks must not throw.
+  void ParallelFor(int64_t tasks, const std::function<void(int64_t index, int thread)>& task);
+
+ private:
+  void WorkerLoop(int thread);
+  void RunTasks(int thread);
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<uint64_t> generation_{0};   // a region has begun when this changes
+  std::atomic<int> running_{0};           // workers that have not finished the region
+  std::atomic<int64_t> next_{0};
+  std::atomic<bool> stop_{false};
+  int sleepers_ = 0;                      // guarded by mutex_
+  int64_t tasks_ = 0;
+  const std::function<void(int64_t, int)>* task_ = nullptr;
+};
+
+}  // namespace ringlet

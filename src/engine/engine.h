@@ -1,0 +1,68 @@
+// Engine: computes rows (one token of one sequence each) for any mix of sequences.
+//
+// The row contract: the logits of a row are a function of the weights and of the tokens up to that
+// row. They do not depend on which other rows share the step, on how the tokens were split into
+// steps, on the number of threads, or on forks, rollbacks and save/restore (docs/numerics.md).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/sequence.h"
+#include "model/model.h"
+
+namespace ringlet {
+
+// Which rows of a feed produce logits.
+enum class LogitRows { kNone, kLast, kAll };
+
+// Tokens to append to one sequence. `on_logits(row, logits)` is called on the calling thread, in row
+// order, with vocab() fp32 values valid during the call; row counts within `tokens`.
+struct Feed {
+  Sequence* sequence = nullptr;
+  std::span<const int32_t> tokens;
+  LogitRows rows = LogitRows::kLast;
+  std::function<void(int64_t row, std::span<const float> logits)> on_logits;
+};
+
+struct EngineOptions {
+  int threads = 0;             // 0: every usable core
+  int64_t max_step_rows = 512; // larger feeds are computed in pieces of at most this many rows
+};
+
+class Engine {
+ public:
+  Engine(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
+         const EngineOptions& options);
+  ~Engine();
+
+  const Model& model() const { return *model_; }
+
+  // An empty sequence for this model.
+  Sequence NewSequence() const;
+
+  // Appends every feed's tokens to its sequence; a sequence may appear once. On error (a token id
+  // out of range, a position beyond 2^31) nothing has changed.
+  Status Step(std::span<const Feed> feeds);
+
+  // Makes `sequence` hold exactly its first `length` tokens: truncation when the anchor allows it,
+  // else a re-run from the nearest retained anchor. The bits equal those of a fresh sequence.
+  Status Rollback(Sequence& sequence, int64_t length);
+
+ private:
+  struct Scratch;
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<ThreadPool> pool_;
+  EngineOptions options_;
+  std::unique_ptr<Scratch> scratch_;
+};
+
+// logits[target] - log(sum(exp(logits))): natural log-probability, fp32 inputs, double result.
+double LogProb(std::span<const float> logits, int32_t target);
+
+}  // namespace ringlet

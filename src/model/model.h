@@ -1,0 +1,47 @@
+// Model: a checkpoint packed for this machine's kernels. Immutable and shared after Load.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "base/thread_pool.h"
+#include "model/checkpoint.h"
+#include "model/config.h"
+
+namespace ringlet {
+
+enum class ComputeType {
+  kBf16,  // GEMM inputs BF16 (INT8 per group for quantized weights), KV cache and tails BF16
+  kF32,   // weights widened to fp32, every computation and cache in fp32
+};
+
+struct LoadOptions {
+  ComputeType compute = ComputeType::kBf16;
+  // Called from the loading thread as packing proceeds; done and total in bytes of stored weights.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+};
+
+struct PackedModel;
+
+class Model {
+ public:
+  static Result<std::shared_ptr<const Model>> Load(Checkpoint checkpoint, ThreadPool& pool,
+                                                   const LoadOptions& options);
+  ~Model();
+
+  const ModelConfig& config() const { return checkpoint_.config; }
+  const Checkpoint& checkpoint() const { return checkpoint_; }
+  ComputeType compute() const { return compute_; }
+  const PackedModel& packed() const { return *packed_; }
+
+ private:
+  Model();
+  Checkpoint checkpoint_;
+  ComputeType compute_ = ComputeType::kBf16;
+  std::unique_ptr<PackedModel> packed_;
+};
+
+}  // namespace ringlet
