@@ -1,0 +1,13 @@
+#!/bin/sh
+# tools/build.sh PRESET [TARGET...]: configures a preset of CMakePresets.json and builds it.
+set -eu
+cd "$(dirname "$0")/.."
+preset=$1
+shift
+log=build/$preset/configure.log
+mkdir -p "build/$preset"
+if ! cmake --preset "$preset" >"$log" 2>&1; then
+  cat "$log" >&2
+  exit 1
+fi
+exec cmake --build "build/$preset" -j "${JOBS:-$(nproc)}" ${1:+--target} "$@"
