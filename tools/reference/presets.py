@@ -197,7 +197,8 @@ PRESETS = {
         "no expert bias", _hybrid(moe_router_enable_expert_bias=False, linear_silu=...)
     ),
     "all_dense": Preset(
-        "no routed layer", _hybrid(num_hidden_layers=6, first_k_dense_replace=6)
+        "no routed layer, tied embeddings",
+        _hybrid(num_hidden_layers=6, first_k_dense_replace=6, tie_word_embeddings=True),
     ),
     "dense3": Preset(
         "three leading dense layers, groups of 3, theta 10000",
@@ -232,8 +233,8 @@ PRESETS = {
         "a single layer: softmax, as the remainder of no group", _hybrid(num_hidden_layers=1)
     ),
     "wide_dim": Preset(
-        "heads wider than hidden / heads, tied embeddings",
-        _hybrid(head_dim=48, hidden_size=96, partial_rotary_factor=0.25, tie_word_embeddings=True),
+        "heads wider than hidden / heads, a quarter rotated",
+        _hybrid(head_dim=48, hidden_size=96, partial_rotary_factor=0.25),
     ),
     "yarn": Preset(
         "YaRN with factor 4 beyond its original 128 positions",
