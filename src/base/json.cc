@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 namespace ringlet {
 namespace {
@@ -31,13 +32,13 @@ class Validator : public nlohmann::json_sax<Json> {
   bool end_array() override { return Leave(); }
   bool key(string_t& name) override {
     if (keys_.back().insert(name).second) return true;
-    error_ = fmt::format("found key \"{}\" twice, expected each key once", name.substr(0, 80));
+    error_ = fmt::format("found key {} twice, expected each key once", Quote(name));
     return false;
   }
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::detail::exception& error) override {
     error_ = fmt::format("found bad JSON at byte {} ({}), expected a JSON document", position,
-                         error.what());
+                         JsonErrorText(error));
     return false;
   }
 
@@ -59,6 +60,10 @@ class Validator : public nlohmann::json_sax<Json> {
 
 template <typename Document>
 Result<Document> ParseAs(std::string_view text, std::string_view source) {
+  // The library takes a NUL byte for the end of its input; whatever follows would go unread.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return BadInput(source, "", fmt::format("a NUL byte at byte {}", nul), "a JSON document");
+  }
   Validator validator;
   if (!Json::sax_parse(text.begin(), text.end(), &validator)) {
     return Status(StatusCode::kInvalidInput, fmt::format("{}: {}", source, validator.error()));
@@ -79,6 +84,14 @@ Result<OrderedJson> ParseOrderedJson(std::string_view text, std::string_view sou
 Result<Json> ReadJsonFile(const std::string& path, uint64_t max_bytes) {
   RINGLET_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, max_bytes));
   return ParseJson(text, path);
+}
+
+std::string JsonErrorText(const nlohmann::detail::exception& error) {
+  // "[json.exception...] parse error at line 1, column 2: <what>; last read: '<token>'; expected ..."
+  std::string_view text = error.what();
+  if (const size_t id = text.find("] "); id != std::string_view::npos) text.remove_prefix(id + 2);
+  text = text.substr(0, text.find("; last read"));
+  return std::string(text.substr(0, 200));
 }
 
 std::string_view JsonTypeName(const Json& value) {

@@ -17,10 +17,15 @@ using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
 // Parses `text`. Errors name `source`: bad syntax (with the byte offset), duplicate keys in an
-// object, nesting deeper than 64, bad UTF-8, trailing characters.
+// object (compared after unescaping), nesting deeper than 64, bad UTF-8, NUL bytes, trailing
+// characters.
 Result<Json> ParseJson(std::string_view text, std::string_view source);
 Result<OrderedJson> ParseOrderedJson(std::string_view text, std::string_view source);
 Result<Json> ReadJsonFile(const std::string& path, uint64_t max_bytes = uint64_t{1} << 28);
+
+// What the library says about a syntax error, without the offending token: that can be megabytes of
+// anything.
+std::string JsonErrorText(const nlohmann::detail::exception& error);
 
 // "a string", "an object", "null", ... for error messages.
 std::string_view JsonTypeName(const Json& value);

@@ -57,10 +57,13 @@ class SafetensorsWriter {
   Status Finish();
 
  private:
-  SafetensorsWriter(AtomicFile file, uint64_t remaining)
-      : file_(std::move(file)), remaining_(remaining) {}
+  SafetensorsWriter(std::string path, AtomicFile file, uint64_t remaining)
+      : path_(std::move(path)), file_(std::move(file)), remaining_(remaining) {}
+
+  std::string path_;
   AtomicFile file_;
   uint64_t remaining_;
+  Status status_;  // the first error; Append and Finish repeat it
 };
 
 }  // namespace ringlet
