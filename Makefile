@@ -41,9 +41,10 @@ fuzz: deps           ## each fuzz target for 60 seconds (SECONDS=n to change)
 	@tools/install_deps.sh test
 	@JOBS=$(JOBS) tools/run_fuzzers.sh $(or $(SECONDS),60)
 
-bench: all           ## decode and prefill speed of the demo's model
+bench: all           ## speed of the demo's model (PEER=python with llama-cpp-python: beside it)
 	@tools/install_deps.sh demo
-	@model="$$(python3 tools/fetch_smollm2.py)" && $(PYTHON) bench/speed.py "$$model"
+	@model="$$(python3 tools/fetch_smollm2.py)" && \
+	  $(PYTHON) bench/compare_llama_cpp.py "$$model" $(if $(PEER),--python $(PEER))
 
 check:               ## style and layers only (seconds)
 	@$(PYTHON) tools/check_style.py
