@@ -1,0 +1,67 @@
+// GEMM: y[M, N] = x[M, K] * W[N, K]^T for packed weights, any number of rows.
+//
+// Contract
+//   inputs   fp32 rows, prepared once by PrepareRows for the weights' activation format, so several
+//            matrices of one format share the work:
+//              kF32    fp32 as is
+//              kBf16   rounded to nearest even
+//              kQuant  int8 per group of 32 inputs: scale = amax/127, q = round(x/scale)
+//   outputs  fp32, overwritten; never read
+//   row contract: output row i depends only on input row i and W. Every output accumulates over K
+//   in
+//            one fixed order per instruction set, whatever M, the job list and the threads.
+//   NaN/inf  propagate as in the dot product they belong to
+// Floor: M = 1 reads every weight byte once (memory bandwidth); large M is bound by the multiply
+// units (bench/README.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/aligned.h"
+#include "ops/context.h"
+#include "ops/gemm/packed_matrix.h"
+
+namespace ringlet {
+
+// Rows of activations in the form a kernel multiplies. Reusable: Prepare overwrites.
+class PreparedRows {
+ public:
+  const std::byte* row(int64_t i) const { return data_.data() + i * row_bytes_; }
+  int64_t rows() const { return rows_; }
+  int64_t k() const { return k_; }
+  PackedFormat format() const { return format_; }
+
+ private:
+  friend void PrepareRows(Context&, PackedFormat, const float*, int64_t, int64_t, PreparedRows*);
+  PackedFormat format_ = PackedFormat::kF32;
+  int64_t rows_ = 0;
+  int64_t k_ = 0;
+  int64_t row_bytes_ = 0;
+  AlignedBuffer<std::byte> data_;
+};
+
+// x: [rows, k] fp32, row-major, contiguous.
+void PrepareRows(Context& context, PackedFormat format, const float* x, int64_t rows, int64_t k,
+                 PreparedRows* out);
+
+// One product: outputs[i][0..n) = inputs[i] * weights^T. Input rows may repeat; output rows may
+// not.
+struct GemmJob {
+  const PackedMatrix* weights = nullptr;
+  std::vector<const std::byte*> inputs;  // PreparedRows::row pointers of the weights' format
+  std::vector<float*> outputs;
+};
+
+// Runs independent jobs together (the experts of a layer, or one dense product).
+void Gemm(Context& context, std::span<const GemmJob> jobs);
+
+// All rows of x into y, [rows, n] contiguous.
+void Gemm(Context& context, const PackedMatrix& weights, const PreparedRows& x, float* y);
+
+// Float64 reference on unpacked weights and original inputs: y[M, N], row-major.
+void GemmRef(const PackedMatrix& weights, const float* x, int64_t rows, double* y);
+
+}  // namespace ringlet

@@ -1,0 +1,46 @@
+// GEMM kernels, compiled once per instruction set.
+//
+// The idea, for every format: keep a block of accumulators (rows x output vectors) in registers,
+// walk K once, read each weight vector once per block of rows and each input value once per weight
+// vector. One row takes all 64 outputs of a panel at a time, so that enough independent chains hide
+// the latency of the multiply-add and the panel is read as one linear stream; more rows take
+// narrower column strips. Either way an output's own additions happen in the same order.
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "ops/gemm/gemm_kernels.h"
+#include "ops/simd/begin.h"
+#include "ops/simd/intrinsics.h"
+#include "tensor/dtype.h"
+
+namespace ringlet::RINGLET_ISA {
+namespace {
+
+#include "ops/simd/vec.inl.h"
+
+constexpr int kPanelVectors = static_cast<int>(kPanel) / kLanes;
+// Rows and vectors of a register block: 6 x 2 of 8 lanes, 6 x 4 of 16 lanes.
+constexpr int kBlockRows = 6;
+constexpr int kBlockVectors = kLanes == 16 ? 4 : (kLanes == 8 ? 2 : 4);
+
+#include "ops/gemm/gemm_float.inl.h"
+#include "ops/gemm/gemm_quant.inl.h"
+
+}  // namespace
+
+extern const GemmKernels kGemmKernels;
+constinit const GemmKernels kGemmKernels = {
+    .name = RINGLET_ISA_NAME,
+    .required = RINGLET_ISA_REQUIRED,
+    .bf16_row_bytes = Bf16RowBytes,
+    .prepare_bf16 = PrepareBf16,
+    .prepare_quant = PrepareQuant,
+    .tile_f32 = TileF32,
+    .tile_bf16 = TileBf16,
+    .tile_quant = TileQuant,
+};
+
+}  // namespace ringlet::RINGLET_ISA
+
+#include "ops/simd/end.h"

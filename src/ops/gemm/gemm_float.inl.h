@@ -1,0 +1,188 @@
+// fp32 and bf16 weights. Included in the region of gemm_cpu.cc.
+
+// Writes a block's accumulators to output columns [column, column + V * kLanes) of each row,
+// leaving columns at and beyond tile.columns untouched.
+template <int R, int V>
+RINGLET_INLINE void StoreBlock(const F32 (&acc)[R][V], const GemmTile& tile, int64_t row,
+                               int column) {
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) {
+      const int begin = column + v * kLanes;
+      const int count = tile.columns - begin;
+      float* out = tile.outputs[row + r] + begin;
+      if (count >= kLanes) {
+        Store(acc[r][v], out);
+      } else if (count > 0) {
+        StoreN(acc[r][v], out, count);
+      }
+    }
+  }
+}
+
+struct F32Weights {
+  using Input = float;
+  // One step covers one k.
+  static int64_t Steps(int64_t k) { return k; }
+  template <int R, int V>
+  RINGLET_INLINE void Step(const std::byte* panel, int64_t step, int column,
+                           const float* const (&x)[R], F32 (&acc)[R][V]) {
+    const float* w = reinterpret_cast<const float*>(panel) + step * kPanel + column;
+    F32 weights[V];
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) weights[v] = Load(w + v * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const F32 value = Set(x[r][step]);
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) acc[r][v] = Fma(value, weights[v], acc[r][v]);
+    }
+  }
+};
+
+#if defined(RINGLET_ISA_AVX512_BF16)
+
+// Pairs of bf16 multiply and add into one fp32 lane. Inputs are pairs, too.
+struct Bf16Weights {
+  using Input = uint32_t;
+  static int64_t Steps(int64_t k) { return (k + 1) / 2; }
+  template <int R, int V>
+  RINGLET_INLINE void Step(const std::byte* panel, int64_t step, int column,
+                           const uint32_t* const (&x)[R], F32 (&acc)[R][V]) {
+    const std::byte* w = panel + (step * kPanel + column) * 4;
+    __m512i weights[V];
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) weights[v] = _mm512_loadu_si512(w + v * 64);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const __m512i pair = _mm512_set1_epi32(static_cast<int>(x[r][step]));
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) {
+        // C-style casts: std::bit_cast would pass vectors through a function outside the region.
+        acc[r][v].v = _mm512_dpbf16_ps(acc[r][v].v, (__m512bh)weights[v], (__m512bh)pair);
+      }
+    }
+  }
+};
+
+int64_t Bf16RowBytes(int64_t k) { return (k + 1) / 2 * 4; }
+void PrepareBf16(const float* x, int64_t k, std::byte* out) {
+  auto* values = reinterpret_cast<bf16_t*>(out);
+  for (int64_t i = 0; i < k; ++i) values[i] = FloatToBf16(x[i]);
+  if (k % 2 != 0) values[k] = 0;
+}
+
+#else
+
+// Two bf16 weights per 32-bit lane, widened to fp32 by shift and mask. Inputs are fp32 values that
+// were rounded to bf16.
+struct Bf16Weights {
+  using Input = float;
+  static int64_t Steps(int64_t k) { return (k + 1) / 2; }
+  template <int R, int V>
+  RINGLET_INLINE void Step(const std::byte* panel, int64_t step, int column,
+                           const float* const (&x)[R], F32 (&acc)[R][V]) {
+    const std::byte* w = panel + (step * kPanel + column) * 4;
+    F32 even[V];
+    F32 odd[V];
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) WidenPair(w + v * kLanes * 4, &even[v], &odd[v]);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const F32 x0 = Set(x[r][2 * step]);
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) acc[r][v] = Fma(x0, even[v], acc[r][v]);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const F32 x1 = Set(x[r][2 * step + 1]);
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) acc[r][v] = Fma(x1, odd[v], acc[r][v]);
+    }
+  }
+
+  RINGLET_INLINE void WidenPair(const std::byte* p, F32* even, F32* odd) {
+#if defined(RINGLET_ISA_AVX512_VNNI)
+    const __m512i pairs = _mm512_loadu_si512(p);
+    even->v = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+    odd->v = _mm512_castsi512_ps(
+        _mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
+#elif defined(RINGLET_ISA_AVX2)
+    const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    even->v = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+    odd->v = _mm256_castsi256_ps(
+        _mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
+#else
+    uint32_t pair;
+    std::memcpy(&pair, p, 4);
+    even->v = std::bit_cast<float>(pair << 16);
+    odd->v = std::bit_cast<float>(pair & 0xffff0000u);
+#endif
+  }
+};
+
+int64_t Bf16RowBytes(int64_t k) { return (k + 1) / 2 * 8; }
+void PrepareBf16(const float* x, int64_t k, std::byte* out) {
+  auto* values = reinterpret_cast<float*>(out);
+  for (int64_t i = 0; i < k; ++i) values[i] = Bf16ToFloat(FloatToBf16(x[i]));
+  if (k % 2 != 0) values[k] = 0.0f;
+}
+
+#endif
+
+template <typename Weights, int R, int V>
+RINGLET_INLINE void FloatBlock(const GemmTile& tile, int64_t row, int column) {
+  const typename Weights::Input* x[R];
+  for (int r = 0; r < R; ++r) {
+    x[r] = reinterpret_cast<const typename Weights::Input*>(tile.inputs[row + r]);
+  }
+  F32 acc[R][V];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) acc[r][v] = Zero();
+  }
+  const int64_t steps = Weights::Steps(tile.k);
+  for (int64_t step = 0; step < steps; ++step) {
+    Weights::template Step<R, V>(tile.panel, step, column, x, acc);
+  }
+  StoreBlock<R, V>(acc, tile, row, column);
+}
+
+template <typename Weights, int R>
+void FloatStrip(const GemmTile& tile, int64_t row) {
+  // R rows of kBlockVectors at a time: few rows leave registers for more columns.
+  constexpr int kVectors = R == 1 ? kPanelVectors : kBlockVectors;
+  for (int column = 0; column < tile.columns; column += kVectors * kLanes) {
+    FloatBlock<Weights, R, kVectors>(tile, row, column);
+  }
+}
+
+template <typename Weights>
+RINGLET_INLINE void FloatTile(const GemmTile& tile) {
+  // Column strips outside, rows inside: a strip of weights stays in cache for all row blocks.
+  const int64_t whole = tile.rows / kBlockRows * kBlockRows;
+  if (whole > 0) {
+    for (int column = 0; column < tile.columns; column += kBlockVectors * kLanes) {
+      for (int64_t row = 0; row < whole; row += kBlockRows) {
+        FloatBlock<Weights, kBlockRows, kBlockVectors>(tile, row, column);
+      }
+    }
+  }
+  switch (tile.rows - whole) {
+    case 1:
+      return FloatStrip<Weights, 1>(tile, whole);
+    case 2:
+      return FloatStrip<Weights, 2>(tile, whole);
+    case 3:
+      return FloatStrip<Weights, 3>(tile, whole);
+    case 4:
+      return FloatStrip<Weights, 4>(tile, whole);
+    case 5:
+      return FloatStrip<Weights, 5>(tile, whole);
+    default:
+      return;
+  }
+}
+
+void TileF32(const GemmTile& tile) { FloatTile<F32Weights>(tile); }
+void TileBf16(const GemmTile& tile) { FloatTile<Bf16Weights>(tile); }

@@ -1,0 +1,332 @@
+// 4-bit and 8-bit weights times int8 activations. Included in the region of gemm_cpu.cc.
+//
+// Per group of inputs: integer dot product of codes, then one multiply-add with
+// weight scale x activation scale. With value = s * (code - z) + m and x = a * q:
+//   sum value * x = s * a * (dot - z * sum q) + m * a * sum q.
+
+// NaN and infinite inputs must not turn into numbers: whatever their codes, x * 0 carries them into
+// the scale of their group.
+void PrepareQuant(const float* x, int64_t k, std::byte* out) {
+  auto* groups = reinterpret_cast<QuantActGroup*>(out);
+  for (int64_t g = 0; g < k / kQuantGroup; ++g) {
+    const float* values = x + g * kQuantGroup;
+    QuantActGroup& group = groups[g];
+    F32 largest = Zero();
+    F32 poison = Zero();
+    for (int i = 0; i < kQuantGroup; i += kLanes) {
+      const F32 value = Load(values + i);
+      largest = Max(largest, Max(value, Sub(Zero(), value)));
+      poison = Fma(value, Zero(), poison);
+    }
+    const float amax = ReduceMax(largest);
+    const F32 inverse = Set(amax > 0.0f ? 127.0f / amax : 0.0f);
+    int32_t sums[2];
+    for (int half = 0; half < 2; ++half) {
+      F32 sum = Zero();
+      for (int i = half * 16; i < half * 16 + 16; i += kLanes) {
+        const F32 rounded = Round(Mul(Load(values + i), inverse));
+        StoreInt8(rounded, group.q + i);
+        sum = Add(sum, rounded);
+      }
+      const float total = ReduceAdd(sum);
+      sums[half] = total == total ? static_cast<int32_t>(total) : 0;
+    }
+    group.scale = amax / 127.0f + ReduceAdd(poison);
+    group.sum_low = sums[0];
+    group.sum_high = sums[1];
+    group.unused = 0;
+  }
+}
+
+// How a weight group is stored, known at compile time.
+template <int Bits, int Group, bool HasMin, bool Wide>
+struct QuantSpec {
+  static constexpr int kBits = Bits;
+  static constexpr int kGroup = Group;
+  static constexpr bool kHasMin = HasMin;
+  static constexpr bool kWide = Wide;
+  static constexpr int64_t kCodeBytes = kPanel * Group * Bits / 8;
+  static constexpr int64_t kScaleBytes = kPanel * (Wide ? 4 : 2);
+  static constexpr int64_t kBytes = kCodeBytes + kScaleBytes * (HasMin ? 2 : 1);
+};
+
+template <bool Wide>
+RINGLET_INLINE F32 LoadScales(const std::byte* p, int column) {
+  if constexpr (Wide) {
+    return Load(reinterpret_cast<const float*>(p) + column);
+  } else {
+    return LoadF16(reinterpret_cast<const uint16_t*>(p) + column);
+  }
+}
+
+constexpr int kQuantRows = 4;
+
+#if defined(RINGLET_ISA_AVX512_VNNI) || defined(RINGLET_ISA_AVX512_BF16)
+
+constexpr int kQuantVectors = 4;
+using IntVector = __m512i;
+RINGLET_INLINE F32 ToFloat(IntVector a) { return {_mm512_cvtepi32_ps(a)}; }
+RINGLET_INLINE IntVector SetInt(int x) { return _mm512_set1_epi32(x); }
+RINGLET_INLINE IntVector SubInt(IntVector a, IntVector b) { return _mm512_sub_epi32(a, b); }
+
+// dot[r][v] of one group. `zero` grows by what the unsigned form of signed codes adds per unit of
+// the activation sum.
+template <typename Spec, int R, int V>
+RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* const (&q)[R],
+                             IntVector (&dot)[R][V]) {
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) dot[r][v] = _mm512_setzero_si512();
+  }
+  if constexpr (Spec::kBits == 4) {
+    const __m512i low_mask = _mm512_set1_epi8(15);
+#pragma GCC unroll 4
+    for (int octet = 0; octet < Spec::kGroup / 8; ++octet) {
+      __m512i low[V];
+      __m512i high[V];
+      for (int v = 0; v < V; ++v) {
+        const __m512i pair = _mm512_loadu_si512(codes + (octet * kPanel + column) * 4 + v * 64);
+        low[v] = _mm512_and_si512(pair, low_mask);
+        high[v] = _mm512_and_si512(_mm512_srli_epi16(pair, 4), low_mask);
+      }
+      for (int r = 0; r < R; ++r) {
+        int32_t words[2];
+        std::memcpy(words, q[r] + octet * 8, 8);
+        const __m512i x0 = _mm512_set1_epi32(words[0]);
+        const __m512i x1 = _mm512_set1_epi32(words[1]);
+        for (int v = 0; v < V; ++v) {
+          dot[r][v] = _mm512_dpbusd_epi32(dot[r][v], low[v], x0);
+          dot[r][v] = _mm512_dpbusd_epi32(dot[r][v], high[v], x1);
+        }
+      }
+    }
+  } else {
+    // Signed codes + 128 are unsigned; CodeOffset() takes the 128 back.
+    const __m512i flip = _mm512_set1_epi8(static_cast<char>(-128));
+#pragma GCC unroll 8
+    for (int quad = 0; quad < Spec::kGroup / 4; ++quad) {
+      __m512i w[V];
+      for (int v = 0; v < V; ++v) {
+        w[v] = _mm512_xor_si512(_mm512_loadu_si512(codes + (quad * kPanel + column) * 4 + v * 64),
+                                flip);
+      }
+      for (int r = 0; r < R; ++r) {
+        int32_t word;
+        std::memcpy(&word, q[r] + quad * 4, 4);
+        const __m512i x = _mm512_set1_epi32(word);
+        for (int v = 0; v < V; ++v) dot[r][v] = _mm512_dpbusd_epi32(dot[r][v], w[v], x);
+      }
+    }
+  }
+}
+template <typename Spec>
+constexpr int CodeOffset() {
+  return Spec::kBits == 8 ? 128 : 0;
+}
+
+#elif defined(RINGLET_ISA_AVX2)
+
+constexpr int kQuantVectors = 2;
+using IntVector = __m256i;
+RINGLET_INLINE F32 ToFloat(IntVector a) { return {_mm256_cvtepi32_ps(a)}; }
+RINGLET_INLINE IntVector SetInt(int x) { return _mm256_set1_epi32(x); }
+RINGLET_INLINE IntVector SubInt(IntVector a, IntVector b) { return _mm256_sub_epi32(a, b); }
+
+template <typename Spec, int R, int V>
+RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* const (&q)[R],
+                             IntVector (&dot)[R][V]) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  if constexpr (Spec::kBits == 4) {
+    // A code is at most 15: 8 products of a group fit 16 bits (8 * 15 * 127 = 15240 per pair sum
+    // of two), so the whole group adds up before widening.
+    const __m256i low_mask = _mm256_set1_epi8(15);
+    __m256i sum[R][V];
+#pragma GCC unroll 4
+    for (int octet = 0; octet < Spec::kGroup / 8; ++octet) {
+      __m256i low[V];
+      __m256i high[V];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        const __m256i pair = _mm256_loadu_si256(
+            reinterpret_cast<const __m256i*>(codes + (octet * kPanel + column) * 4 + v * 32));
+        low[v] = _mm256_and_si256(pair, low_mask);
+        high[v] = _mm256_and_si256(_mm256_srli_epi16(pair, 4), low_mask);
+      }
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
+        int32_t words[2];
+        std::memcpy(words, q[r] + octet * 8, 8);
+        const __m256i x0 = _mm256_set1_epi32(words[0]);
+        const __m256i x1 = _mm256_set1_epi32(words[1]);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+          const __m256i both =
+              _mm256_add_epi16(_mm256_maddubs_epi16(low[v], x0), _mm256_maddubs_epi16(high[v], x1));
+          sum[r][v] = octet == 0 ? both : _mm256_add_epi16(sum[r][v], both);
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) dot[r][v] = _mm256_madd_epi16(sum[r][v], ones);
+    }
+  } else {
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) dot[r][v] = _mm256_setzero_si256();
+    }
+#pragma GCC unroll 8
+    for (int quad = 0; quad < Spec::kGroup / 4; ++quad) {
+      __m256i w[V];
+      __m256i magnitude[V];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        w[v] = _mm256_loadu_si256(
+            reinterpret_cast<const __m256i*>(codes + (quad * kPanel + column) * 4 + v * 32));
+        magnitude[v] = _mm256_abs_epi8(w[v]);
+      }
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) {
+        int32_t word;
+        std::memcpy(&word, q[r] + quad * 4, 4);
+        const __m256i x = _mm256_set1_epi32(word);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+          // |w| * sign(w) x: |w| <= 128 and |x| <= 127, so a pair sum is at most 32512.
+          const __m256i pairs = _mm256_maddubs_epi16(magnitude[v], _mm256_sign_epi8(x, w[v]));
+          dot[r][v] = _mm256_add_epi32(dot[r][v], _mm256_madd_epi16(pairs, ones));
+        }
+      }
+    }
+  }
+}
+template <typename Spec>
+constexpr int CodeOffset() {
+  return 0;
+}
+
+#else
+
+constexpr int kQuantVectors = 4;
+using IntVector = int32_t;
+RINGLET_INLINE F32 ToFloat(IntVector a) { return {static_cast<float>(a)}; }
+RINGLET_INLINE IntVector SetInt(int x) { return x; }
+RINGLET_INLINE IntVector SubInt(IntVector a, IntVector b) { return a - b; }
+
+template <typename Spec, int R, int V>
+RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* const (&q)[R],
+                             IntVector (&dot)[R][V]) {
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) {
+      int32_t sum = 0;
+      for (int i = 0; i < Spec::kGroup; ++i) {
+        int code;
+        if constexpr (Spec::kBits == 4) {
+          const int byte = std::to_integer<int>(codes[(i / 8 * kPanel + column + v) * 4 + i % 4]);
+          code = i % 8 < 4 ? byte & 15 : byte >> 4;
+        } else {
+          code = static_cast<int8_t>(codes[(i / 4 * kPanel + column + v) * 4 + i % 4]);
+        }
+        sum += code * q[r][i];
+      }
+      dot[r][v] = sum;
+    }
+  }
+}
+template <typename Spec>
+constexpr int CodeOffset() {
+  return 0;
+}
+
+#endif
+
+// Adds one weight group to R rows of V output vectors.
+template <typename Spec, int R, int V>
+RINGLET_INLINE void QuantGroup(const GemmTile& tile, const std::byte* group, int64_t index,
+                               int column, const QuantActGroup* const (&x)[R], F32 (*acc)[V]) {
+  const int64_t begin = index * Spec::kGroup;
+  const int8_t* q[R];
+  for (int r = 0; r < R; ++r) q[r] = x[r][begin / kQuantGroup].q + begin % kQuantGroup;
+  IntVector dot[R][V];
+  GroupDot<Spec, R, V>(group, column, q, dot);
+
+  const std::byte* scales = group + Spec::kCodeBytes;
+  const int offset = tile.quant.zero_point + CodeOffset<Spec>();
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+    const QuantActGroup& act = x[r][begin / kQuantGroup];
+    int32_t sum = act.sum_low + act.sum_high;
+    if constexpr (Spec::kGroup == 16) sum = begin % kQuantGroup == 0 ? act.sum_low : act.sum_high;
+    const F32 act_scale = Set(act.scale);
+    const F32 act_sum = Set(act.scale * static_cast<float>(sum));
+    const IntVector correction = SetInt(offset * sum);
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const F32 scale = LoadScales<Spec::kWide>(scales, column + v * kLanes);
+      const F32 value = ToFloat(SubInt(dot[r][v], correction));
+      acc[r][v] = Fma(Mul(scale, act_scale), value, acc[r][v]);
+      if constexpr (Spec::kHasMin) {
+        const F32 min = LoadScales<Spec::kWide>(scales + Spec::kScaleBytes, column + v * kLanes);
+        acc[r][v] = Fma(min, act_sum, acc[r][v]);
+      }
+    }
+  }
+}
+
+// R rows of a whole panel: groups outside, so that the panel is one linear stream.
+template <typename Spec, int R>
+void QuantBlock(const GemmTile& tile, int64_t row) {
+  constexpr int V = kQuantVectors;
+  constexpr int kStrips = kPanelVectors / V;
+  const QuantActGroup* x[R];
+  for (int r = 0; r < R; ++r) x[r] = reinterpret_cast<const QuantActGroup*>(tile.inputs[row + r]);
+  F32 acc[kStrips][R][V];
+  for (int s = 0; s < kStrips; ++s) {
+    for (int r = 0; r < R; ++r) {
+      for (int v = 0; v < V; ++v) acc[s][r][v] = Zero();
+    }
+  }
+  for (int64_t g = 0; g < tile.k / Spec::kGroup; ++g) {
+    const std::byte* group = tile.panel + g * Spec::kBytes;
+    for (int s = 0; s < kStrips; ++s) {
+      QuantGroup<Spec, R, V>(tile, group, g, s * V * kLanes, x, acc[s]);
+    }
+  }
+  for (int s = 0; s < kStrips; ++s) StoreBlock<R, V>(acc[s], tile, row, s * V * kLanes);
+}
+
+template <typename Spec>
+void QuantTileFor(const GemmTile& tile) {
+  int64_t row = 0;
+  for (; row + kQuantRows <= tile.rows; row += kQuantRows) {
+    QuantBlock<Spec, kQuantRows>(tile, row);
+  }
+  switch (tile.rows - row) {
+    case 1:
+      return QuantBlock<Spec, 1>(tile, row);
+    case 2:
+      return QuantBlock<Spec, 2>(tile, row);
+    case 3:
+      return QuantBlock<Spec, 3>(tile, row);
+    default:
+      return;
+  }
+}
+
+template <int Bits, int Group>
+void QuantTileLayout(const GemmTile& tile) {
+  const QuantLayout& quant = tile.quant;
+  if (quant.wide_scales) {
+    if (quant.has_min) return QuantTileFor<QuantSpec<Bits, Group, true, true>>(tile);
+    return QuantTileFor<QuantSpec<Bits, Group, false, true>>(tile);
+  }
+  if (quant.has_min) return QuantTileFor<QuantSpec<Bits, Group, true, false>>(tile);
+  return QuantTileFor<QuantSpec<Bits, Group, false, false>>(tile);
+}
+
+void TileQuant(const GemmTile& tile) {
+  if (tile.quant.bits == 4) return QuantTileLayout<4, 32>(tile);
+  if (tile.quant.group == 32) return QuantTileLayout<8, 32>(tile);
+  return QuantTileLayout<8, 16>(tile);
+}

@@ -1,0 +1,76 @@
+// PackedMatrix: a weight matrix laid out for the GEMM kernels, outputs along the vector lanes.
+//
+// A matrix is [N, K]: N outputs, K inputs. Packing groups outputs in panels of 64 (the last one
+// padded with zeros), each panel contiguous and read front to back by a kernel:
+//
+//   kF32   [K][64]             fp32
+//   kBf16  [ceil(K/2)][64][2]  bf16; pairs along K as the BF16 dot-product instruction wants them
+//   kQuant per group of `group` inputs: codes, then [64] scales, then [64] minimums if has_min
+//            8 bits: codes [group/4][64][4] int8
+//            4 bits: codes [group/8][64][4] uint8: low nibbles are inputs 0..3 of an octet, high
+//                    nibbles 4..7
+//          value = scale * (code - zero_point) + minimum. Scales and minimums are fp16, or fp32
+//          with wide_scales.
+//
+// The layout is the same for every instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "base/aligned.h"
+#include "ops/context.h"
+
+namespace ringlet {
+
+inline constexpr int64_t kPanel = 64;
+// Inputs per dynamically quantized activation group; also the largest weight group.
+inline constexpr int64_t kQuantGroup = 32;
+
+enum class PackedFormat { kF32, kBf16, kQuant };
+
+struct QuantLayout {
+  int bits = 8;    // 4 or 8
+  int group = 32;  // 16 or 32 inputs share a scale (4 bits: 32)
+  int zero_point = 0;
+  bool has_min = false;
+  bool wide_scales = false;
+
+  int64_t GroupBytes() const {
+    const int64_t scale_bytes = wide_scales ? 4 : 2;
+    return kPanel * group * bits / 8 + kPanel * scale_bytes * (has_min ? 2 : 1);
+  }
+};
+
+struct PackedMatrix {
+  PackedFormat format = PackedFormat::kF32;
+  QuantLayout quant;
+  int64_t n = 0;
+  int64_t k = 0;
+  int64_t panel_bytes = 0;
+  AlignedBuffer<std::byte> data;
+
+  int64_t panels() const { return (n + kPanel - 1) / kPanel; }
+  const std::byte* panel(int64_t i) const { return data.data() + i * panel_bytes; }
+};
+
+// Packs n rows of k values as kF32 or kBf16 (rounded to nearest even). `row` fills k floats for one
+// output and is called from several threads.
+PackedMatrix PackFloat(Context& context, PackedFormat format, int64_t n, int64_t k,
+                       const std::function<void(int64_t row, float* out)>& row);
+
+// Packs rows of codes: k codes (as int8; 0..15 for 4 bits), k/group scales and, with has_min,
+// k/group minimums. k must be a multiple of kQuantGroup.
+struct QuantRow {
+  int8_t* codes;
+  float* scales;
+  float* mins;
+};
+PackedMatrix PackQuant(Context& context, const QuantLayout& layout, int64_t n, int64_t k,
+                       const std::function<void(int64_t row, const QuantRow& out)>& row);
+
+// Unpacks output `row` to k floats: what the kernels multiply by (tests, references).
+void UnpackRow(const PackedMatrix& matrix, int64_t row, float* out);
+
+}  // namespace ringlet

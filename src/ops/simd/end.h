@@ -1,0 +1,8 @@
+// Closes the region that begin.h opened.
+#if !defined(RINGLET_SIMD_EMULATED) && !defined(RINGLET_ISA_SCALAR) && !defined(RINGLET_ISA_NEON)
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
