@@ -14,11 +14,11 @@ namespace ringlet {
 class GgufFile;
 
 struct Checkpoint {
-  std::string path;              // directory or GGUF file
+  std::string path;  // directory or GGUF file
   ModelConfig config;
   std::shared_ptr<const TensorSource> tensors;
   std::shared_ptr<const GgufFile> gguf;  // set when path is a GGUF file (tokenizer, template)
-  ModelWeights weights;          // points into *tensors
+  ModelWeights weights;                  // points into *tensors
 };
 
 // Opens a Hugging Face directory (config.json, *.safetensors) or a GGUF file, maps its
