@@ -116,10 +116,10 @@ def route(scores, bias, moe):
 class Model:
     """Weights by their Hugging Face names, as a mapping from name to float64 array."""
 
-    def __init__(self, config, weights, decay="A"):
+    def __init__(self, config, weights, decay=None):
         self.config = config
         self.weights = weights
-        self.decay = decay
+        self.decay = decay or config.decay
         bailing = config.family == "bailing"
         self.attention_name = "attention" if bailing else "self_attn"
         self.embedding = weights[f"model.{'word_embeddings' if bailing else 'embed_tokens'}.weight"]
@@ -215,7 +215,8 @@ class Model:
         return log_softmax(hidden @ self.head.T)
 
 
-def load(path, decay="A"):
+def load(path, decay=None):
+    """A Hugging Face directory or a GGUF file; decay overrides the formula in the configuration."""
     if os.path.isdir(path):
         with open(os.path.join(path, "config.json")) as file:
             config = json.load(file)
@@ -242,7 +243,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("--tokens", required=True, help="file with a JSON array of ids")
-    parser.add_argument("--decay", choices="ABC", default="A")
+    parser.add_argument("--decay", choices="ABC", help="default: what config.json says, else A")
     parser.add_argument("--all", action="store_true", help="add the distribution after the end")
     parser.add_argument("--mtp", action="store_true", help="add log-probs of the first MTP layer")
     parser.add_argument("--json", action="store_true", help="accepted: the output always is JSON")

@@ -9,7 +9,8 @@ import ggml_blocks
 import model_config
 
 ALIGNMENT = 32
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+# Value types of metadata as struct codes.
+_SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd"))
 _STRING, _ARRAY = 8, 9
 _UINT32, _FLOAT32, _BOOL = 4, 6, 7
 

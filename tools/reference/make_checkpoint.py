@@ -18,7 +18,7 @@ import sys
 import numpy as np
 
 import model_config
-from presets import PRESETS
+from presets import PRESETS, random_preset
 from safetensors_io import Stored, encode, quantize_fp8, save_file, save_sharded
 
 HEAD_GAIN = 1.2
@@ -135,9 +135,14 @@ class Builder:
         return self.tensors
 
 
+def find_preset(name, seed):
+    """The preset of that name; "random" draws one by the seed."""
+    return random_preset(seed) if name == "random" else PRESETS[name]
+
+
 def make(name, directory, seed=0):
     """Writes the checkpoint of a preset into `directory`."""
-    preset = PRESETS[name]
+    preset = find_preset(name, seed)
     config = dict(preset.config, torch_dtype=TORCH_DTYPES[preset.dtype])
     tensors = Builder(preset, config, seed).build()
     os.makedirs(directory, exist_ok=True)
@@ -161,7 +166,7 @@ def make(name, directory, seed=0):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("preset", nargs="?", choices=sorted(PRESETS), metavar="PRESET")
+    parser.add_argument("preset", nargs="?", choices=[*PRESETS, "random"], metavar="PRESET")
     parser.add_argument("directory", nargs="?", metavar="DIR")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--list", action="store_true", help="print the presets and stop")
@@ -169,6 +174,7 @@ def main():
     if args.list:
         for name, preset in PRESETS.items():
             print(f"{name:16} {preset.about}")
+        print(f"{'random':16} a shape drawn by --seed")
         return 0
     if args.preset is None or args.directory is None:
         parser.error("PRESET and DIR are needed")

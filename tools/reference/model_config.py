@@ -44,6 +44,7 @@ class Config:
     norm_groups: int = 1
     moe: Moe | None = None
     mtp_layers: int = 0
+    decay: str = "A"  # formula of the layer factor
 
     @property
     def layers(self):
@@ -110,7 +111,7 @@ def rope_frequencies(config, dim):
 
 
 def softmax_layers(layers, group_size):
-    """True where a layer is softmax: the last of each group, and every layer after the last group."""
+    """True where a layer is softmax: the last of each group and all after the last whole group."""
     whole = layers // group_size * group_size
     return [(i + 1) % group_size == 0 or i >= whole for i in range(layers)]
 
@@ -166,4 +167,5 @@ def parse(config):
         norm_groups=config.get("group_norm_size", 1),
         moe=moe,
         mtp_layers=config.get("num_nextn_predict_layers") or 0,
+        decay=config.get("ringlet_decay_factor", "A"),
     )

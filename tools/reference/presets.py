@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 
 @dataclass
 class Preset:
@@ -35,7 +37,6 @@ def _bailing(architecture, **changes):
         "model_type": "bailing_moe",
         "moe_intermediate_size": 32,
         "moe_router_enable_expert_bias": True,
-        "moe_shared_expert_intermediate_size": 32,
         "n_group": 4,
         "norm_topk_prob": True,
         "num_attention_heads": 4,
@@ -68,9 +69,7 @@ def _bailing(architecture, **changes):
         "vocab_size": 512,
     }
     config.update(changes)
-    config["moe_shared_expert_intermediate_size"] = (
-        config["moe_intermediate_size"] * config["num_shared_experts"]
-    )
+    config.setdefault("moe_shared_expert_intermediate_size", config["moe_intermediate_size"])
     return {key: value for key, value in config.items() if value is not ...}
 
 
@@ -192,6 +191,10 @@ PRESETS = {
         ),
     ),
     "shared2": Preset("two shared experts", _hybrid(num_shared_experts=2)),
+    "shared3": Preset(
+        "three shared experts, their width given as a sum",
+        _hybrid(num_shared_experts=3, moe_shared_expert_intermediate_size=96),
+    ),
     "no_shared": Preset("no shared expert", _hybrid(num_shared_experts=0)),
     "no_bias": Preset(
         "no expert bias", _hybrid(moe_router_enable_expert_bias=False, linear_silu=...)
@@ -206,6 +209,10 @@ PRESETS = {
             num_hidden_layers=7, layer_group_size=3, first_k_dense_replace=3, rope_theta=10000.0
         ),
     ),
+    "decay_b": Preset(
+        "decay factor B, named in the configuration", _hybrid(ringlet_decay_factor="B")
+    ),
+    "decay_c": Preset("decay factor C", _hybrid(ringlet_decay_factor="C")),
     "narrow": Preset(
         "hidden 72, head_dim 24, rotary 12, 3 heads, expert width 20",
         _hybrid(
@@ -218,15 +225,30 @@ PRESETS = {
             moe_intermediate_size=20,
         ),
     ),
-    "odd_vocab": Preset("vocabulary of 333, odd head counts", _hybrid(
-        vocab_size=333, num_attention_heads=5, num_key_value_heads=5, hidden_size=160,
-        group_norm_size=5, num_experts=9, n_group=3, topk_group=1, num_experts_per_tok=2,
-    )),
+    "odd_vocab": Preset(
+        "vocabulary of 333, odd head counts",
+        _hybrid(
+            vocab_size=333,
+            num_attention_heads=5,
+            num_key_value_heads=5,
+            hidden_size=160,
+            group_norm_size=5,
+            num_experts=9,
+            n_group=3,
+            topk_group=1,
+            num_experts_per_tok=2,
+        ),
+    ),
     "head128": Preset(
         "the real head_dim 128 with rotary 64, one group of 2 layers",
         _hybrid(
-            num_hidden_layers=2, layer_group_size=2, head_dim=128, num_attention_heads=2,
-            num_key_value_heads=1, hidden_size=256, group_norm_size=2,
+            num_hidden_layers=2,
+            layer_group_size=2,
+            head_dim=128,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            hidden_size=256,
+            group_norm_size=2,
         ),
     ),
     "one_layer": Preset(
@@ -252,8 +274,12 @@ PRESETS = {
     "long2": Preset(
         "2 layers over 2,200 tokens: crosses two splits of 1,024",
         _hybrid(
-            num_hidden_layers=2, layer_group_size=2, hidden_size=64, head_dim=16,
-            intermediate_size=96, vocab_size=320,
+            num_hidden_layers=2,
+            layer_group_size=2,
+            hidden_size=64,
+            head_dim=16,
+            intermediate_size=96,
+            vocab_size=320,
         ),
         tokens=2200,
     ),
@@ -275,11 +301,18 @@ PRESETS = {
         ),
         tokens=128,
     ),
+    "softmax_shared2": Preset(
+        "BailingMoeV2 with two shared experts", _softmax(num_shared_experts=2, num_hidden_layers=3)
+    ),
     "softmax256": Preset(
         "BailingMoeV2 with rows of 256, for the K formats of GGUF",
         _softmax(
-            num_hidden_layers=2, hidden_size=256, intermediate_size=256, head_dim=64,
-            moe_intermediate_size=256, num_experts=8,
+            num_hidden_layers=2,
+            hidden_size=256,
+            intermediate_size=256,
+            head_dim=64,
+            moe_intermediate_size=256,
+            num_experts=8,
         ),
     ),
     "llama": Preset("Llama with grouped queries and llama3 scaling", _llama(rope_scaling=_LLAMA3)),
@@ -299,3 +332,47 @@ PRESETS = {
     "qwen3": Preset("Qwen3 with a head_dim of its own", _qwen3(head_dim=48)),
     "qwen3_tied": Preset("Qwen3, tied", _qwen3(tie_word_embeddings=True, num_hidden_layers=2)),
 }
+
+
+def random_preset(seed):
+    """A preset drawn at random: every choice that keeps the model well defined."""
+    rng = np.random.default_rng(seed)
+
+    def pick(*values):
+        return values[rng.integers(len(values))]
+
+    kv_heads, per_group = pick(1, 2, 3), pick(1, 2, 3, 4)
+    heads, head_dim = kv_heads * per_group, pick(8, 16, 20, 24, 32, 64)
+    shape = {
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "head_dim": head_dim,
+        "hidden_size": pick(40, 64, 72, 100, 128, 200),
+        "intermediate_size": pick(33, 64, 130, 256),
+        "vocab_size": int(rng.integers(100, 700)),
+        "num_hidden_layers": int(rng.integers(1, 12)),
+        "rope_theta": pick(10000.0, 600000, 1000000),
+    }
+    if pick(0, 1, 2) == 0:
+        return Preset("random", pick(_llama, _qwen3)(**shape), dtype=pick("BF16", "F16", "F32"))
+    groups, per_group, top_groups = pick(1, 2, 4), pick(2, 3, 8), 1
+    if groups > 1:
+        top_groups = int(rng.integers(1, groups))
+    shape.update(
+        n_group=groups,
+        topk_group=top_groups,
+        num_experts=groups * per_group,
+        num_experts_per_tok=int(rng.integers(1, top_groups * per_group + 1)),
+        moe_intermediate_size=pick(16, 24, 50),
+        num_shared_experts=pick(0, 1, 2),
+        first_k_dense_replace=pick(0, 1, 2),
+        partial_rotary_factor=pick(0.5, 1.0),
+        routed_scaling_factor=pick(1.0, 2.5),
+        norm_topk_prob=pick(True, False),
+    )
+    shape["first_k_dense_replace"] = min(shape["first_k_dense_replace"], shape["num_hidden_layers"])
+    if pick(0, 1, 2) == 0:
+        return Preset("random", _softmax(**shape))
+    shape["layer_group_size"] = int(rng.integers(2, 9))
+    shape["group_norm_size"] = pick(1, heads)
+    return Preset("random", _hybrid(**shape), shards=pick(1, 2))

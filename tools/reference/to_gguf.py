@@ -40,13 +40,13 @@ def _rope_metadata(config, parsed):
 
 
 def _moe_metadata(config):
-    shared = config["moe_intermediate_size"] * config["num_shared_experts"]
     return {
         "leading_dense_block_count": config["first_k_dense_replace"],
         "expert_count": config["num_experts"],
         "expert_used_count": config["num_experts_per_tok"],
         "expert_feed_forward_length": config["moe_intermediate_size"],
-        "expert_shared_feed_forward_length": shared,
+        # Of one shared expert: llama.cpp multiplies by the count.
+        "expert_shared_feed_forward_length": config["moe_intermediate_size"],
         "expert_shared_count": config["num_shared_experts"],
         "expert_weights_scale": float(config["routed_scaling_factor"]),
         "expert_weights_norm": bool(config["norm_topk_prob"]),

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Runs `ringlet logprobs` on random checkpoints and compares it with the float64 reference.
+
+  compare.py BINARY DIR [--presets a,b] [--random N] [--seed N]    against the reference
+  compare.py BINARY DIR --contract [--presets a,b]                 the row contract, byte for byte
+
+DIR receives the checkpoints and the GGUF twins. Exits with 1 when a mean absolute difference of
+log-probs is above the tolerance, a printed byte differs, or the program fails.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+try:
+    import numpy as np
+except ImportError:
+    sys.exit("compare.py needs numpy for /usr/bin/python3: apt-get install python3-numpy")
+
+import forward
+import make_checkpoint
+import to_gguf
+from presets import PRESETS
+
+TOLERANCE = {"f32": 2e-3, "bf16": 2e-2}
+# GGUF twins: preset -> formats. The reference decodes the same file, so that quantization itself
+# does not count as a difference.
+TWINS = {
+    "llama": ["F32", "Q5_0"],
+    "llama_tied": ["F16", "Q8_0"],
+    "llama256": ["Q4_0", "Q4_K"],
+    "qwen3": ["BF16", "Q4_1"],
+    "all_softmax": ["F32", "Q5_1"],
+    "softmax_yarn": ["F32"],
+    "softmax_shared2": ["F32"],
+    "mtp1": ["F32"],
+    "softmax256": ["Q4_K", "Q5_K", "Q6_K"],
+}
+CONTRACT_PRESETS = ["remainder", "heads6", "narrow", "long", "fp8", "f32", "rotary_dim", "llama"]
+CONTRACT_TWINS = {"llama256": ["Q4_K"], "llama_tied": ["Q8_0"]}
+# (chunk, threads): one row at a time, ragged, a chunk boundary and its neighbour, all at once.
+CONTRACT_RUNS = [(1, 1), (7, 2), (64, 3), (65, 1), (100000, 4)]
+
+
+class Failed(Exception):
+    pass
+
+
+class Case:
+    """A model on disk with the tokens to feed it; the reference is computed once."""
+
+    def __init__(self, label, path, vocab, count, seed):
+        self.label = label
+        self.path = path
+        self.tokens = np.random.default_rng(seed + 1).integers(0, vocab, count).tolist()
+        self.token_file = path.rstrip("/") + ".tokens.json"
+        with open(self.token_file, "w") as out:
+            json.dump(self.tokens, out)
+        self._expected = None
+
+    def expected(self):
+        if self._expected is None:
+            values, last = forward.logprobs(forward.load(self.path), self.tokens)
+            self._expected = np.array(values[1:]), last
+        return self._expected
+
+
+def run(binary, case, compute, extra=()):
+    command = [binary, "logprobs", case.path, "--tokens", case.token_file, "--json", "--all"]
+    command += ["--compute", compute, *extra]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        complaint = result.stderr.strip()[-400:]
+        raise Failed(f"{' '.join(command)}\n  exit {result.returncode}: {complaint}")
+    return result.stdout
+
+
+def differences(case, printed):
+    """(mean over the tokens, mean over the last row, largest of both) of absolute differences."""
+    output = json.loads(printed)
+    if output["tokens"] != case.tokens or output["logprobs"][0] is not None:
+        raise Failed("tokens are not those asked for, or logprobs[0] is not null")
+    values, last = case.expected()
+    found, found_last = np.array(output["logprobs"][1:]), np.array(output["last_row"])
+    if found.shape != values.shape or found_last.shape != last.shape:
+        raise Failed(f"{found.shape} log-probs and a last row of {found_last.shape}")
+    token_error, row_error = np.abs(found - values), np.abs(found_last - last)
+    return token_error.mean(), row_error.mean(), max(token_error.max(), row_error.max())
+
+
+def compare(binary, case):
+    good = True
+    for compute, tolerance in TOLERANCE.items():
+        start = time.monotonic()
+        try:
+            tokens, row, largest = differences(case, run(binary, case, compute))
+        except (Failed, ValueError, KeyError) as error:
+            print(f"{case.label:22} {compute:5} FAILED {error}", flush=True)
+            good = False
+            continue
+        # `not <=` also catches NaN.
+        verdict = "ok" if max(tokens, row) <= tolerance else f"ABOVE {tolerance:g}"
+        seconds = time.monotonic() - start
+        print(
+            f"{case.label:22} {compute:5} {tokens:9.2e} {row:9.2e} {largest:9.2e} "
+            f"{seconds:6.2f}  {verdict}",
+            flush=True,
+        )
+        good &= verdict == "ok"
+    return good
+
+
+def check_contract(binary, case):
+    good = True
+    for compute in TOLERANCE:
+        try:
+            base = run(binary, case, compute)
+            different = [
+                f"--chunk {chunk} --threads {threads}"
+                for chunk, threads in CONTRACT_RUNS
+                if run(binary, case, compute, ["--chunk", str(chunk), "--threads", str(threads)])
+                != base
+            ]
+        except Failed as error:
+            different = [str(error)]
+        verdict = "; ".join(["DIFFERS", *different]) if different else "same bytes"
+        print(f"{case.label:22} {compute:5} {verdict}", flush=True)
+        good &= not different
+    return good
+
+
+def make_cases(directory, presets, twins, seed):
+    for name in presets:
+        # Another seed gives another shape too when the preset is drawn at random.
+        label = f"{name}{seed}" if name == "random" else name
+        path = os.path.join(directory, label)
+        make_checkpoint.make(name, path, seed)
+        preset = make_checkpoint.find_preset(name, seed)
+        vocab = preset.config["vocab_size"]
+        yield Case(label, path, vocab, preset.tokens, seed)
+        for kind in twins.get(name, []):
+            twin = f"{path}-{kind}.gguf"
+            to_gguf.convert(path, twin, kind)
+            yield Case(f"{label}:{kind}", twin, vocab, preset.tokens, seed)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("binary", help="for example build/release/ringlet")
+    parser.add_argument("directory", help="where the checkpoints go")
+    parser.add_argument("--contract", action="store_true")
+    parser.add_argument("--presets", help="comma-separated; default: all, or a few for --contract")
+    parser.add_argument("--random", type=int, default=0, metavar="N", help="add N random shapes")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    if not os.access(args.binary, os.X_OK):
+        sys.exit(f"{args.binary}: not an executable file; build the program first")
+    os.makedirs(args.directory, exist_ok=True)
+
+    presets = CONTRACT_PRESETS + list(CONTRACT_TWINS) if args.contract else list(PRESETS)
+    if args.presets is not None:
+        presets = [name for name in args.presets.split(",") if name]
+    twins = CONTRACT_TWINS if args.contract else TWINS
+    check = check_contract if args.contract else compare
+    if not args.contract:
+        print(f"{'model':22} {'':5} {'mean':>9} {'last row':>9} {'largest':>9} seconds")
+    cases = list(make_cases(args.directory, presets, twins, args.seed))
+    for i in range(args.random):
+        cases += make_cases(args.directory, ["random"], {}, args.seed + i)
+    failed = [case.label for case in cases if not check(args.binary, case)]
+    print(f"{len(cases) - len(failed)} of {len(cases)} models passed")
+    if failed:
+        print("failed: " + " ".join(failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
