@@ -24,9 +24,9 @@ if [ "${2:-}" = one ]; then
   exit
 fi
 
-targets=$(sed -n 's/^ *ringlet_add_fuzz(\([a-z0-9_]*\).*/\1/p' fuzz/CMakeLists.txt | sort)
+targets=$(sed -n 's/^ *ringlet_add_fuzz(\([a-z0-9_]*\).*/\1/p' fuzz/CMakeLists.txt src/*/CMakeLists.txt | sort)
 if [ -z "$targets" ]; then
-  echo "run_fuzzers.sh: no fuzz target in fuzz/CMakeLists.txt" >&2
+  echo "run_fuzzers.sh: no fuzz target in fuzz/ or src/" >&2
   exit 1
 fi
 # shellcheck disable=SC2086  # a list of names
