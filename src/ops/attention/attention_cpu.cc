@@ -6,15 +6,19 @@
 #include <limits>
 
 #include "ops/attention/attention_kernels.h"
-#include "ops/simd/begin.h"
 #include "ops/simd/intrinsics.h"
 #include "tensor/dtype.h"
+
+// Last: nothing may be included inside the region.
+#include "ops/simd/begin.h"
 
 namespace ringlet::RINGLET_ISA {
 namespace {
 
-#include "ops/simd/matmul.inl.h"
 #include "ops/simd/vec.inl.h"
+
+#include "ops/simd/matmul.inl.h"
+
 #include "ops/simd/widen.inl.h"
 
 constexpr float kEmpty = -std::numeric_limits<float>::infinity();

@@ -10,9 +10,11 @@
 #include <cstring>
 
 #include "ops/gemm/gemm_kernels.h"
-#include "ops/simd/begin.h"
 #include "ops/simd/intrinsics.h"
 #include "tensor/dtype.h"
+
+// Last: nothing may be included inside the region.
+#include "ops/simd/begin.h"
 
 namespace ringlet::RINGLET_ISA {
 namespace {

@@ -2,15 +2,18 @@
 #include <cmath>
 
 #include "ops/norm/norm_kernels.h"
-#include "ops/simd/begin.h"
 #include "ops/simd/intrinsics.h"
 #include "tensor/dtype.h"
+
+// Last: nothing may be included inside the region.
+#include "ops/simd/begin.h"
 
 namespace ringlet::RINGLET_ISA {
 namespace {
 
-#include "ops/norm/rms.inl.h"
 #include "ops/simd/vec.inl.h"
+
+#include "ops/norm/rms.inl.h"
 
 void RmsNormRow(const float* x, const float* weight, float* y, int64_t n, float eps) {
   const F32 inverse = Set(InverseRms(x, n, eps));

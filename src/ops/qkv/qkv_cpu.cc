@@ -2,15 +2,18 @@
 #include <cmath>
 
 #include "ops/qkv/qkv_kernels.h"
-#include "ops/simd/begin.h"
 #include "ops/simd/intrinsics.h"
 #include "tensor/dtype.h"
+
+// Last: nothing may be included inside the region.
+#include "ops/simd/begin.h"
 
 namespace ringlet::RINGLET_ISA {
 namespace {
 
-#include "ops/norm/rms.inl.h"
 #include "ops/simd/vec.inl.h"
+
+#include "ops/norm/rms.inl.h"
 
 void Head(const float* x, const float* weight, const float* cos_sin, int64_t rotary_dim, int64_t d,
           float eps, float* out) {

@@ -1,10 +1,12 @@
 #include <bit>
 #include <cmath>
 
-#include "ops/simd/begin.h"
 #include "ops/simd/intrinsics.h"
 #include "ops/swiglu/swiglu_kernels.h"
 #include "tensor/dtype.h"
+
+// Last: nothing may be included inside the region.
+#include "ops/simd/begin.h"
 
 namespace ringlet::RINGLET_ISA {
 namespace {

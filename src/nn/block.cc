@@ -1,0 +1,44 @@
+#include "nn/block.h"
+
+#include "ops/norm/norm.h"
+#include "ops/parallel_rows.h"
+
+namespace ringlet {
+namespace {
+
+void AddRows(Context& context, int64_t rows, int64_t n, const float* y, float* x) {
+  ParallelRows(context, rows, n, [&](int64_t row) {
+    for (int64_t i = row * n; i < (row + 1) * n; ++i) x[i] += y[i];
+  });
+}
+
+// x += block(norm(x)) for a mixer or feed-forward block.
+template <typename Apply>
+void Residual(Context& context, const std::vector<float>& weight, float eps, int64_t rows,
+              Workspace& work, AlignedBuffer<float>& y, float* x, const Apply& apply) {
+  const auto n = static_cast<int64_t>(weight.size());
+  work.norm.Reset(static_cast<size_t>(rows * n));
+  y.Reset(static_cast<size_t>(rows * n));
+  RmsNorm(
+      context,
+      {.x = x, .weight = weight.data(), .y = work.norm.data(), .rows = rows, .n = n, .eps = eps});
+  work.input.Assign(work.norm.data(), rows, n);
+  apply(y.data());
+  AddRows(context, rows, n, y.data(), x);
+}
+
+}  // namespace
+
+void Forward(Context& context, const Block& block, const Batch& batch, Workspace& work, float* x) {
+  Residual(context, block.input_norm, block.eps, batch.rows, work, work.block_output, x,
+           [&](float* y) {
+             std::visit([&](const auto& mixer) { Forward(context, mixer, batch, work, y); },
+                        block.mixer);
+           });
+  Residual(
+      context, block.post_norm, block.eps, batch.rows, work, work.block_output, x, [&](float* y) {
+        std::visit([&](const auto& ffn) { Forward(context, ffn, work, y); }, block.feed_forward);
+      });
+}
+
+}  // namespace ringlet

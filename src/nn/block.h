@@ -1,0 +1,25 @@
+// Block: one pre-norm transformer layer, x += mixer(norm(x)); x += feed_forward(norm(x)).
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "nn/batch.h"
+#include "nn/feed_forward.h"
+#include "nn/mixer.h"
+
+namespace ringlet {
+
+struct Block {
+  std::vector<float> input_norm;  // [hidden]
+  std::vector<float> post_norm;   // [hidden]
+  std::variant<SoftmaxMixer, LightningMixer> mixer;
+  std::variant<Mlp, Moe> feed_forward;
+  float eps = 1e-6f;
+};
+
+// x [rows, hidden] fp32, the residual stream, updated in place.
+void Forward(Context& context, const Block& block, const Batch& batch, Workspace& work, float* x);
+
+}  // namespace ringlet

@@ -1,0 +1,146 @@
+#include "nn/feed_forward.h"
+
+#include "ops/parallel_rows.h"
+#include "ops/router/router.h"
+#include "ops/swiglu/swiglu.h"
+
+namespace ringlet {
+namespace {
+
+// Rows of each expert: slot row * top_k + i holds the i-th choice of that row.
+std::vector<std::vector<int64_t>> SlotsByExpert(const Moe& moe, const int32_t* ids, int64_t rows) {
+  std::vector<std::vector<int64_t>> slots(moe.experts.size());
+  for (int64_t slot = 0; slot < rows * moe.top_k; ++slot) {
+    slots[static_cast<size_t>(ids[slot])].push_back(slot);
+  }
+  return slots;
+}
+
+void Route(Context& context, const Moe& moe, int64_t rows, Workspace& work) {
+  const auto experts = static_cast<int64_t>(moe.experts.size());
+  work.router_logits.Reset(static_cast<size_t>(rows * experts));
+  work.expert_ids.Reset(static_cast<size_t>(rows * moe.top_k));
+  work.expert_weights.Reset(static_cast<size_t>(rows * moe.top_k));
+  Gemm(context, moe.router, work.input.For(context, moe.router.format), work.router_logits.data());
+  Router(context, {
+                      .logits = work.router_logits.data(),
+                      .bias = moe.expert_bias.empty() ? nullptr : moe.expert_bias.data(),
+                      .rows = rows,
+                      .experts = experts,
+                      .top_k = moe.top_k,
+                      .groups = moe.groups,
+                      .top_groups = moe.top_groups,
+                      .softmax = moe.softmax_score,
+                      .normalize = moe.normalize,
+                      .scale = moe.routed_scale,
+                      .ids = work.expert_ids.data(),
+                      .weights = work.expert_weights.data(),
+                  });
+}
+
+GemmJob WholeJob(const PackedMatrix& weights, const PreparedRows& x, float* y) {
+  GemmJob job;
+  job.weights = &weights;
+  for (int64_t row = 0; row < x.rows(); ++row) {
+    job.inputs.push_back(x.row(row));
+    job.outputs.push_back(y + row * weights.n);
+  }
+  return job;
+}
+
+// y[row] = sum of weight * expert output, then + shared.
+void Combine(Context& context, const Moe& moe, int64_t rows, int64_t hidden, const Workspace& work,
+             float* y) {
+  ParallelRows(context, rows, hidden * (moe.top_k + 1), [&](int64_t row) {
+    float* out = y + row * hidden;
+    for (int64_t i = 0; i < moe.top_k; ++i) {
+      const int64_t slot = row * moe.top_k + i;
+      const float weight = work.expert_weights[static_cast<size_t>(slot)];
+      const float* expert = work.projected.data() + slot * hidden;
+      for (int64_t c = 0; c < hidden; ++c) {
+        const float term = weight * expert[c];
+        out[c] = i == 0 ? term : out[c] + term;
+      }
+    }
+    if (!moe.shared) return;
+    const float* shared = work.shared_projected.data() + row * hidden;
+    for (int64_t c = 0; c < hidden; ++c) out[c] += shared[c];
+  });
+}
+
+}  // namespace
+
+void Forward(Context& context, const Mlp& mlp, Workspace& work, float* y) {
+  const int64_t rows = work.input.rows();
+  work.wide.Reset(static_cast<size_t>(rows * mlp.gate_up.n));
+  work.narrow.Reset(static_cast<size_t>(rows * mlp.ffn()));
+  Gemm(context, mlp.gate_up, work.input.For(context, mlp.gate_up.format), work.wide.data());
+  SwiGlu(context, work.wide.data(), rows, mlp.ffn(), work.narrow.data());
+  work.inner.Assign(work.narrow.data(), rows, mlp.ffn());
+  Gemm(context, mlp.down, work.inner.For(context, mlp.down.format), y);
+}
+
+void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
+  const int64_t rows = work.input.rows();
+  Route(context, moe, rows, work);
+  const std::vector<std::vector<int64_t>> slots = SlotsByExpert(moe, work.expert_ids.data(), rows);
+  const int64_t total = rows * moe.top_k;
+  const int64_t wide = moe.experts[0].gate_up.n;
+  const int64_t ffn = moe.experts[0].ffn();
+  const int64_t hidden = moe.experts[0].down.n;
+  work.wide.Reset(static_cast<size_t>(total * wide));
+  work.narrow.Reset(static_cast<size_t>(total * ffn));
+  work.projected.Reset(static_cast<size_t>(total * hidden));
+
+  // Routed and shared experts run in the same parallel regions.
+  std::vector<GemmJob> jobs;
+  for (size_t e = 0; e < slots.size(); ++e) {
+    if (slots[e].empty()) continue;
+    const PackedMatrix& weights = moe.experts[e].gate_up;
+    const PreparedRows& input = work.input.For(context, weights.format);
+    GemmJob job;
+    job.weights = &weights;
+    for (const int64_t slot : slots[e]) {
+      job.inputs.push_back(input.row(slot / moe.top_k));
+      job.outputs.push_back(work.wide.data() + slot * wide);
+    }
+    jobs.push_back(std::move(job));
+  }
+  if (moe.shared) {
+    work.shared_wide.Reset(static_cast<size_t>(rows * moe.shared->gate_up.n));
+    jobs.push_back(WholeJob(moe.shared->gate_up,
+                            work.input.For(context, moe.shared->gate_up.format),
+                            work.shared_wide.data()));
+  }
+  Gemm(context, jobs);
+
+  SwiGlu(context, work.wide.data(), total, ffn, work.narrow.data());
+  work.inner.Assign(work.narrow.data(), total, ffn);
+  jobs.clear();
+  for (size_t e = 0; e < slots.size(); ++e) {
+    if (slots[e].empty()) continue;
+    const PackedMatrix& weights = moe.experts[e].down;
+    const PreparedRows& inner = work.inner.For(context, weights.format);
+    GemmJob job;
+    job.weights = &weights;
+    for (const int64_t slot : slots[e]) {
+      job.inputs.push_back(inner.row(slot));
+      job.outputs.push_back(work.projected.data() + slot * hidden);
+    }
+    jobs.push_back(std::move(job));
+  }
+  if (moe.shared) {
+    const int64_t shared_ffn = moe.shared->ffn();
+    work.shared_narrow.Reset(static_cast<size_t>(rows * shared_ffn));
+    work.shared_projected.Reset(static_cast<size_t>(rows * hidden));
+    SwiGlu(context, work.shared_wide.data(), rows, shared_ffn, work.shared_narrow.data());
+    work.shared_inner.Assign(work.shared_narrow.data(), rows, shared_ffn);
+    jobs.push_back(WholeJob(moe.shared->down,
+                            work.shared_inner.For(context, moe.shared->down.format),
+                            work.shared_projected.data()));
+  }
+  Gemm(context, jobs);
+  Combine(context, moe, rows, hidden, work, y);
+}
+
+}  // namespace ringlet

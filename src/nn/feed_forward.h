@@ -1,0 +1,39 @@
+// Feed-forward blocks: SwiGLU, and a sparse mixture of SwiGLU experts with a shared expert.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "nn/workspace.h"
+#include "ops/gemm/packed_matrix.h"
+
+namespace ringlet {
+
+struct Mlp {
+  PackedMatrix gate_up;  // [2 ffn, hidden]
+  PackedMatrix down;     // [hidden, ffn]
+
+  int64_t ffn() const { return down.k; }
+};
+
+struct Moe {
+  PackedMatrix router;             // [experts, hidden], fp32
+  std::vector<float> expert_bias;  // [experts] or empty
+  std::vector<Mlp> experts;
+  std::optional<Mlp> shared;
+  int64_t top_k = 0;
+  int64_t groups = 1;
+  int64_t top_groups = 1;
+  bool softmax_score = false;
+  bool normalize = true;
+  float routed_scale = 1.0f;
+};
+
+// y [rows, hidden] = block(u), u assigned to work.input.
+void Forward(Context& context, const Mlp& mlp, Workspace& work, float* y);
+
+// The routed experts of a row are added in ascending order of expert, then the shared expert.
+void Forward(Context& context, const Moe& moe, Workspace& work, float* y);
+
+}  // namespace ringlet

@@ -1,0 +1,35 @@
+// Workspace: the intermediate values of one step, reused from layer to layer and step to step.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/aligned.h"
+#include "nn/activations.h"
+
+namespace ringlet {
+
+struct Workspace {
+  Activations input;  // of a mixer or feed-forward block
+  Activations inner;  // of its output projection
+  AlignedBuffer<float> norm;
+  AlignedBuffer<float> block_output;
+  AlignedBuffer<float> qkv;
+  AlignedBuffer<float> q;
+  AlignedBuffer<float> mixed;
+  AlignedBuffer<float> gate;
+  AlignedBuffer<float> wide;    // gate | up
+  AlignedBuffer<float> narrow;  // swiglu output
+  AlignedBuffer<float> projected;
+  AlignedBuffer<float> shared_wide;
+  AlignedBuffer<float> shared_narrow;
+  AlignedBuffer<float> shared_projected;
+  Activations shared_inner;
+  AlignedBuffer<float> router_logits;
+  AlignedBuffer<float> expert_weights;
+  AlignedBuffer<int32_t> expert_ids;
+  std::vector<const std::byte*> block_pointers;
+};
+
+}  // namespace ringlet
