@@ -1,0 +1,103 @@
+// ringlet new: a random-weight checkpoint of a true shape.
+#include <cstdint>
+
+#include <fmt/format.h>
+
+#include "cli/args.h"
+#include "cli/command.h"
+#include "cli/format.h"
+#include "cli/preset_name.h"
+#include "cli/progress.h"
+#include "model/model_stats.h"
+#include "model/presets.h"
+#include "model/random_checkpoint.h"
+
+namespace ringlet::cli {
+namespace {
+
+constexpr double kMaxScale = 1e3;
+
+class NewCommand : public Command {
+ public:
+  std::string_view name() const override { return "new"; }
+  std::string_view summary() const override {
+    return "Write a random-weight checkpoint of a known shape";
+  }
+  std::string_view footer() const override {
+    return "Example:\n  ringlet new tiny-hybrid /tmp/tiny --seed 1\n"
+           "The directory has config.json and weights, but no tokenizer.";
+  }
+
+  void Declare(Args& args) override {
+    args.OptionalPositional("PRESET", preset_, "Name of the shape");
+    args.OptionalPositional("DIR", directory_, "Directory to create");
+    args.Flag("--list", list_, "List the presets and end");
+    args.Option("--seed", seed_, "N", "Random seed");
+    args.Option("--dtype", dtype_, "TYPE", "Type of the weights: bf16 or f32");
+    args.Option("--scale", scale_, "X", "Multiplies the standard deviation of every matrix");
+  }
+
+  Outcome Run(const GlobalOptions& globals) override {
+    if (list_) return List();
+    if (preset_.empty() || directory_.empty()) {
+      return Outcome::Usage("new: PRESET and DIR are required")
+          .WithHint("'ringlet new --list' names the presets");
+    }
+    RandomCheckpointOptions options;
+    if (dtype_ == "f32") {
+      options.dtype = DType::kF32;
+    } else if (dtype_ != "bf16") {
+      return Outcome::Usage(fmt::format("--dtype: found {}, expected bf16 or f32", dtype_));
+    }
+    if (!(scale_ > 0 && scale_ <= kMaxScale)) {
+      return Outcome::Usage(fmt::format("--scale: found {}, expected a number above 0 and up to {}",
+                                        scale_, kMaxScale));
+    }
+    options.seed = seed_;
+    options.scale = scale_;
+    return Write(globals, options);
+  }
+
+ private:
+  Outcome List() const {
+    for (const Preset& preset : Presets()) {
+      RINGLET_ASSIGN_OR_RETURN(const ModelConfig config, PresetConfig(preset));
+      const int64_t total = CountParameters(config).total;
+      fmt::print("{:<20}{:>8}  {}\n", preset.name, FormatParameters(static_cast<uint64_t>(total)),
+                 preset.summary);
+    }
+    return {};
+  }
+
+  Outcome Write(const GlobalOptions& globals, RandomCheckpointOptions& options) const {
+    RINGLET_ASSIGN_OR_RETURN(const Preset* preset, FindPresetByAnyName(preset_));
+    RINGLET_ASSIGN_OR_RETURN(const OrderedJson config, PresetJson(*preset));
+    Progress progress("Writing", ProgressUnit::kBytes, globals.quiet);
+    uint64_t bytes = 0;
+    options.progress = [&](uint64_t done, uint64_t total) {
+      progress.Update(done, total);
+      bytes = total;
+    };
+    RINGLET_RETURN_IF_ERROR(
+        WriteRandomCheckpoint(config, std::string(preset->generation), directory_, options));
+    progress.Finish();
+    if (!globals.quiet) {
+      fmt::print("{}: {} weights of shape {}, {}\n", directory_, dtype_, preset->name,
+                 FormatBytes(bytes));
+    }
+    return {};
+  }
+
+  std::string preset_;
+  std::string directory_;
+  bool list_ = false;
+  uint64_t seed_ = 0;
+  std::string dtype_ = "bf16";
+  double scale_ = 1.0;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeNewCommand() { return std::make_unique<NewCommand>(); }
+
+}  // namespace ringlet::cli

@@ -1,0 +1,85 @@
+#include "cli/progress.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cli/format.h"
+
+namespace ringlet::cli {
+namespace {
+
+constexpr auto kRedraw = std::chrono::milliseconds(100);
+constexpr auto kFirstLine = std::chrono::seconds(2);
+constexpr auto kNextLine = std::chrono::seconds(5);
+
+std::string Amount(ProgressUnit unit, double value) {
+  const auto whole = static_cast<uint64_t>(value);
+  return unit == ProgressUnit::kBytes ? FormatBytes(whole) : FormatCount(whole);
+}
+
+}  // namespace
+
+std::string RenderProgress(std::string_view label, ProgressUnit unit, uint64_t done, uint64_t total,
+                           double seconds, int width) {
+  done = std::min(done, total);
+  const double fraction = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
+  const std::string head = fmt::format("{} {:3.0f}%", label, std::floor(fraction * 100));
+  std::string tail = fmt::format(" {} of {}", Amount(unit, static_cast<double>(done)),
+                                 Amount(unit, static_cast<double>(total)));
+  if (unit == ProgressUnit::kTokens) tail += " tokens";
+  if (done > 0 && seconds > 0) {
+    const double rate = static_cast<double>(done) / seconds;
+    tail += fmt::format(", {}/s", Amount(unit, rate));
+    if (done < total) {
+      tail += fmt::format(", {} left", FormatDuration(static_cast<double>(total - done) / rate));
+    }
+  }
+  const int room = width - static_cast<int>(head.size() + tail.size()) - 3;
+  if (room >= 10) {
+    const int bar = std::min(room, 30);
+    const int filled = static_cast<int>(fraction * bar);
+    return fmt::format("{} [{:<{}}]{}", head, std::string(static_cast<size_t>(filled), '='), bar,
+                       tail);
+  }
+  return static_cast<int>(head.size() + tail.size()) <= width ? head + tail : head;
+}
+
+Progress::Progress(std::string label, ProgressUnit unit, bool quiet)
+    : label_(std::move(label)),
+      unit_(unit),
+      active_(!quiet),
+      terminal_(DetectTerminal(stderr)),
+      begin_(Clock::now()),
+      next_(terminal_.tty ? begin_ : begin_ + kFirstLine) {}
+
+void Progress::Update(uint64_t done, uint64_t total) {
+  if (!active_) return;
+  const Clock::time_point now = Clock::now();
+  if (now < next_) return;
+  const double seconds = std::chrono::duration<double>(now - begin_).count();
+  // One column stays free: writing the last one wraps on some terminals.
+  const std::string line = RenderProgress(label_, unit_, done, total, seconds, terminal_.width - 1);
+  if (terminal_.tty) {
+    fmt::print(stderr, "\r{}\x1b[K", line);
+    drawn_ = true;
+    next_ = now + kRedraw;
+  } else {
+    fmt::print(stderr, "{}\n", line);
+    next_ = now + kNextLine;
+  }
+  std::fflush(stderr);
+}
+
+void Progress::Finish() {
+  if (drawn_) {
+    fmt::print(stderr, "\r\x1b[K");
+    std::fflush(stderr);
+  }
+  drawn_ = false;
+  active_ = false;
+}
+
+}  // namespace ringlet::cli

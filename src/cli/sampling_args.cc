@@ -1,0 +1,99 @@
+#include "cli/sampling_args.h"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "base/json.h"
+
+namespace ringlet::cli {
+namespace {
+
+std::string FlagOf(std::string_view parameter) {
+  std::string flag = "--" + std::string(parameter);
+  std::ranges::replace(flag, '_', '-');
+  return flag;
+}
+
+// Names of generation_config.json against ours.
+constexpr std::array<std::pair<const char*, const char*>, 5> kGenerationKeys = {{
+    {"temperature", "temperature"},
+    {"top_k", "top_k"},
+    {"top_p", "top_p"},
+    {"min_p", "min_p"},
+    {"repetition_penalty", "repeat_penalty"},
+}};
+
+uint64_t FreshSeed() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+void SamplingArgs::Declare(Args& args) {
+  args.Group("Sampling");
+  const std::span<const SamplerParameter> parameters = SamplerParameters();
+  values_.resize(parameters.size());
+  const SamplerOptions defaults;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const SamplerParameter& parameter = parameters[i];
+    std::string flags = FlagOf(parameter.name);
+    if (parameter.name == "temperature") flags = "--temp," + flags;
+    args.Option(flags, values_[i], parameter.is_integer() ? "N" : "X",
+                fmt::format("{} [{}]", parameter.help, parameter.Get(defaults)));
+  }
+  args.Option("--seed", seed_, "N", "random seed [a new one each time]");
+  args.Group("Options");
+}
+
+Status SamplingArgs::ApplyFlags(SamplerOptions& options) const {
+  const std::span<const SamplerParameter> parameters = SamplerParameters();
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (!values_[i]) continue;
+    const SamplerParameter& parameter = parameters[i];
+    SamplerOptions checked = options;
+    if (!SetSamplerParameter(checked, parameter.name, *values_[i], "").ok()) {
+      return BadInput(FlagOf(parameter.name), "", fmt::format("{}", *values_[i]),
+                      parameter.Range());
+    }
+    options = checked;
+  }
+  return Status::Ok();
+}
+
+Status SamplingArgs::Check() const {
+  SamplerOptions options;
+  return ApplyFlags(options);
+}
+
+Result<SamplerOptions> SamplingArgs::Resolve(const std::string& model_path) const {
+  SamplerOptions options;
+  RINGLET_RETURN_IF_ERROR(ApplyGenerationConfig(model_path, options));
+  RINGLET_RETURN_IF_ERROR(ApplyFlags(options));
+  options.seed = seed_ ? *seed_ : FreshSeed();
+  return options;
+}
+
+Status ApplyGenerationConfig(const std::string& model_path, SamplerOptions& options) {
+  const std::string path = model_path + "/generation_config.json";
+  if (!IsDirectory(model_path) || !FileExists(path)) return Status::Ok();
+  RINGLET_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(path));
+  if (!json.is_object()) return BadInput(path, "", JsonTypeName(json), "an object");
+  for (const auto& [key, name] : kGenerationKeys) {
+    const auto found = json.find(key);
+    if (found == json.end() || found->is_null()) continue;
+    if (!found->is_number()) return BadInput(path, key, JsonTypeName(*found), "a number");
+    double value = found->get<double>();
+    // Published files also write "off" as -1 (vLLM's convention).
+    if (std::string_view(name) == "top_k" && value == -1) value = 0;
+    RINGLET_RETURN_IF_ERROR(SetSamplerParameter(options, name, value, path));
+  }
+  return Status::Ok();
+}
+
+}  // namespace ringlet::cli
