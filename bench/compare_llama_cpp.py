@@ -33,8 +33,10 @@ def ringlet_speed(arguments):
     out = run_json([arguments.binary, "run", arguments.model, "-f", arguments.text, "--raw",
                     "-n", arguments.decode, "--temp", 0, "--ignore-eos",
                     "--threads", arguments.threads, "--json"])
-    return {"prompt_tokens": out["prompt_tokens"], "prefill": out["prefill_tokens_per_second"],
-            "decode": out["decode_tokens_per_second"]}
+    timings = out["timings"]
+    return {"prompt_tokens": out["prompt_tokens"],
+            "prefill": timings["prefill_tokens_per_second"],
+            "decode": timings["decode_tokens_per_second"]}
 
 
 def peer_command(arguments, mode):
