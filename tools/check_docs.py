@@ -5,7 +5,7 @@
 
 A fenced block that opens with ```sh test is executed, and must succeed, in a scratch directory that
 looks like the repository after a build: build/release/ringlet is the binary, docs/ and tests/ are
-there. ```sh test=model marks a block that needs the demo's model; such blocks are all that runs,
+there too. ```sh test=model marks a block that needs the demo's model; such blocks are all that runs,
 and nothing else is checked, when --model is given. Exit status 77 says that the model is absent.
 """
 
@@ -108,6 +108,7 @@ def run_blocks(pages, mark, binary, model):
         scratch = pathlib.Path(directory)
         (scratch / "build/release").mkdir(parents=True)
         (scratch / "build/release/ringlet").symlink_to(binary.resolve())
+        (scratch / "build/release/bin").symlink_to(binary.resolve().parent / "bin")
         for name in ("docs", "tests", "README.md"):
             (scratch / name).symlink_to(ROOT / name)
         if model is not None:
@@ -127,7 +128,7 @@ def main():
     parser.add_argument("--model", type=pathlib.Path)
     arguments = parser.parse_args()
     pages = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
-    pages += [ROOT / "bench/README.md"]
+    pages += [ROOT / "bench/README.md", ROOT / "examples/README.md"]
     if arguments.model is not None and not arguments.model.exists():
         print(f"skipped: {arguments.model} is absent (make demo fetches it)")
         sys.exit(SKIPPED)
