@@ -111,15 +111,6 @@ Result<ModelConfig> MapHfConfig(const Json& json, const std::string& source) {
 
 Result<ModelConfig> MapGgufConfig(const GgufFile& file) {
   RINGLET_ASSIGN_OR_RETURN(const GgufArchitecture* architecture, FindGgufArchitecture(file));
-  if (file.FindValue("split.count") != nullptr) {
-    RINGLET_ASSIGN_OR_RETURN(const int64_t count, file.Integer("split.count"));
-    if (count > 1) {
-      return Status(StatusCode::kUnsupported,
-                    fmt::format("{}: split.count: found {}, unsupported: models split over several "
-                                "files (merge them first)",
-                                file.path(), count));
-    }
-  }
   const std::string prefix = std::string(architecture->name) + ".";
   const Json json = ArchitectureMetadata(file, prefix);
   ConfigReader reader(json, file.path(), prefix);

@@ -150,21 +150,6 @@ AttentionWeights BindAttention(TensorBinder& binder, const ModelConfig& config, 
   return out;
 }
 
-// moe_shared_expert_intermediate_size is the width of one shared expert in some configurations and
-// of all of them together in others. The first tensor decides between the two; the rest must agree.
-void SettleSharedWidth(const TensorBinder& binder, ModelConfig& config) {
-  MoeSpec& moe = config.moe;
-  if (moe.shared_experts < 2) return;
-  for (size_t l = 0; l < config.layers.size(); ++l) {
-    const StoredTensor* tensor =
-        binder.Peek(fmt::format("model.layers.{}.mlp.shared_experts.gate_proj.weight", l));
-    if (tensor == nullptr) continue;
-    const int64_t together = moe.shared_ffn / moe.shared_experts;
-    if (tensor->shape == std::vector<int64_t>{together, config.hidden}) moe.shared_ffn = together;
-    return;
-  }
-}
-
 MoeWeights BindMoe(TensorBinder& binder, const ModelConfig& config, const std::string& prefix) {
   const MoeSpec& moe = config.moe;
   MoeWeights out;
@@ -226,7 +211,7 @@ void BindMtp(TensorBinder& binder, ModelConfig& config, ModelWeights& weights) {
 }
 
 void BindBailing(TensorBinder& binder, ModelConfig& config, ModelWeights& weights) {
-  SettleSharedWidth(binder, config);
+  SettleSharedWidth(binder, "model.layers.{}.mlp.shared_experts.gate_proj.weight", config);
   weights.embedding = binder.Matrix("model.word_embeddings.weight", config.vocab, config.hidden);
   weights.final_norm = binder.Vector("model.norm.weight", config.hidden);
   weights.head = BindHead(binder, "lm_head.weight", config, weights.embedding);

@@ -1,5 +1,7 @@
 #include "model/arch_common.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "model/limits.h"
@@ -231,6 +233,21 @@ MatrixRef BindHead(TensorBinder& binder, const std::string& name, const ModelCon
   if (!config.tied_embeddings) return binder.Matrix(name, config.vocab, config.hidden);
   if (binder.Peek(name) != nullptr) binder.Matrix(name, config.vocab, config.hidden);
   return embedding;
+}
+
+void SettleSharedWidth(const TensorBinder& binder, std::string_view name, ModelConfig& config) {
+  MoeSpec& moe = config.moe;
+  if (moe.shared_experts < 2) return;
+  for (size_t l = 0; l < config.layers.size(); ++l) {
+    const StoredTensor* tensor = binder.Peek(fmt::format(fmt::runtime(name), l));
+    if (tensor == nullptr) continue;
+    const int64_t rows = tensor->rows();
+    if (rows <= kMaxFfn && (rows * moe.shared_experts == moe.shared_ffn ||
+                            rows == moe.shared_ffn * moe.shared_experts)) {
+      moe.shared_ffn = rows;
+    }
+    return;
+  }
 }
 
 }  // namespace ringlet

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "model/binder.h"
 #include "model/config.h"
@@ -37,5 +38,10 @@ MlpWeights BindHfMlp(TensorBinder& binder, const std::string& prefix, int64_t hi
 // in the right shape, and it is not read.
 MatrixRef BindHead(TensorBinder& binder, const std::string& name, const ModelConfig& config,
                    const MatrixRef& embedding);
+
+// The stated width of shared experts is that of one expert in some checkpoints and of all together
+// in others. The first such tensor, whose name is `name` with the layer's number for "{}", decides
+// between the two; the rest must agree with it.
+void SettleSharedWidth(const TensorBinder& binder, std::string_view name, ModelConfig& config);
 
 }  // namespace ringlet

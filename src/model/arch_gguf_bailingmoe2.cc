@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "model/arch.h"
+#include "model/arch_common.h"
 #include "model/arch_gguf.h"
 #include "model/limits.h"
 
@@ -107,6 +108,7 @@ void BindMtp(TensorBinder& binder, ModelConfig& config, ModelWeights& weights) {
 
 void Bind(TensorBinder& binder, ModelConfig& config, ModelWeights& weights) {
   BindGgufEnds(binder, config, weights);
+  SettleSharedWidth(binder, "blk.{}.ffn_gate_shexp.weight", config);
   for (size_t l = 0; l < config.layers.size() && binder.ok(); ++l) {
     weights.layers.push_back(
         BindLayer(binder, config, config.layers[l].ffn, fmt::format("blk.{}.", l)));

@@ -20,7 +20,7 @@ struct RandomCheckpointOptions {
   // Multiplies the standard deviation of every matrix.
   double scale = 1.0;
   // Called from the writing thread; bytes of tensor data.
-  std::function<void(uint64_t done, uint64_t total)> progress;
+  std::function<void(uint64_t done, uint64_t total)> progress = {};
 };
 
 // Creates `directory`, which must not exist or be empty, with config.json (the given text),

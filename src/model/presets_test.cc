@@ -1,0 +1,85 @@
+// Presets and the counts that are published for their models.
+#include "model/presets.h"
+
+#include <gtest/gtest.h>
+
+#include "model/model_stats.h"
+
+namespace ringlet {
+namespace {
+
+ModelStats StatsOf(std::string_view name) {
+  return CountParameters(PresetConfig(*FindPreset(name).value()).value());
+}
+
+TEST(Presets, AllMap) {
+  for (const Preset& preset : Presets()) {
+    const auto config = PresetConfig(preset);
+    ASSERT_TRUE(config.ok()) << preset.name << ": " << config.status().message();
+    EXPECT_FALSE(config->eos_ids.empty()) << preset.name;
+  }
+}
+
+TEST(Presets, UnknownNameListsTheNames) {
+  const auto preset = FindPreset("ring-maxi");
+  ASSERT_FALSE(preset.ok());
+  EXPECT_EQ(preset.status().code(), StatusCode::kNotFound);
+  EXPECT_NE(
+      preset.status().message().find("found \"ring-maxi\", expected one of ring-mini-linear, "),
+      std::string::npos)
+      << preset.status().message();
+}
+
+TEST(ModelStats, RingMiniLinear) {
+  const ModelStats stats = StatsOf("ring-mini-linear");
+  EXPECT_EQ(stats.total, 16'423'448'320);                   // 16.423 B
+  EXPECT_EQ(stats.active, 1'600'777'984);                   // 1,600.8 M
+  EXPECT_EQ(stats.active_without_embeddings, 956'952'320);  // 956.9 M (957.0 rounded)
+  EXPECT_EQ(stats.kv_bytes_per_token, 8 * 1024);
+  EXPECT_EQ(stats.state_bytes_per_sequence, 16 * 1024 * 1024);
+  EXPECT_EQ(stats.tail_bytes_per_sequence, 8 * 1024 * 1024);
+  EXPECT_EQ(stats.mtp, 0);
+}
+
+TEST(ModelStats, RingFlashLinear) {
+  const ModelStats stats = StatsOf("ring-flash-linear");
+  EXPECT_EQ(stats.total, 104'181'665'536);                    // 104.18 B
+  EXPECT_EQ(stats.active, 7'444'238'080);                     // 7,444 M
+  EXPECT_EQ(stats.active_without_embeddings, 6'156'586'752);  // 6,157 M
+  EXPECT_EQ(stats.kv_bytes_per_token, 8 * 1024);
+  EXPECT_EQ(stats.state_bytes_per_sequence, 56 * 1024 * 1024);
+}
+
+TEST(ModelStats, LingMini) {
+  const ModelStats stats = StatsOf("ling-mini");
+  EXPECT_EQ(stats.total, 16'255'643'392);                   // 16.256 B
+  EXPECT_EQ(stats.active, 1'432'973'056);                   // 1.433 B
+  EXPECT_EQ(stats.active_without_embeddings, 789'147'392);  // 789 M
+  EXPECT_EQ(stats.kv_bytes_per_token, 40 * 1024);
+  EXPECT_EQ(stats.state_bytes_per_sequence, 0);
+  EXPECT_EQ(stats.tail_bytes_per_sequence, 0);
+}
+
+// Totals that transformers reports for these models.
+TEST(ModelStats, DenseModels) {
+  EXPECT_EQ(StatsOf("qwen3-8b").total, 8'190'735'360);
+  EXPECT_EQ(StatsOf("qwen3-32b").total, 32'762'123'264);
+  EXPECT_EQ(StatsOf("llama-3.1-8b").total, 8'030'261'248);
+  const ModelStats smol = StatsOf("smollm2-135m");
+  EXPECT_EQ(smol.total, 134'515'008);
+  EXPECT_EQ(smol.active, smol.total);
+  EXPECT_EQ(smol.total - smol.active_without_embeddings, 49152 * 576);  // tied: once
+}
+
+TEST(ModelStats, MtpLayersCountInTheTotalOnly) {
+  ModelConfig config = PresetConfig(*FindPreset("ling-mini").value()).value();
+  const ModelStats without = CountParameters(config);
+  config.mtp_layers = 1;
+  const ModelStats with = CountParameters(config);
+  EXPECT_EQ(with.active, without.active);
+  EXPECT_EQ(with.total, without.total + with.mtp);
+  EXPECT_NEAR(static_cast<double>(with.mtp), 0.83e9, 0.01e9);
+}
+
+}  // namespace
+}  // namespace ringlet
