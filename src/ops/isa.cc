@@ -28,13 +28,17 @@ OpChoice Describe(std::string op, const std::vector<const Table*>& tables,
 IsaChoice IsaChoice::Detect() { return IsaChoice(DetectCpu().features); }
 
 Result<IsaChoice> IsaChoice::Force(std::string_view name) {
+  return Force(name, DetectCpu().features);
+}
+
+Result<IsaChoice> IsaChoice::Force(std::string_view name, uint32_t available) {
   const uint32_t mask = IsaMask(name);
   if (mask == kUnknownIsa) {
     std::string names;
     for (const IsaLevel& level : IsaLevels()) names += fmt::format(" {}", level.name);
     return BadInput("instruction set", "", fmt::format("\"{}\"", name), "one of" + names);
   }
-  if ((mask & ~DetectCpu().features) != 0) {
+  if ((mask & ~available) != 0) {
     return Status(StatusCode::kUnsupported,
                   fmt::format("instruction set {}: this processor does not have it", name));
   }

@@ -21,6 +21,9 @@ class IsaChoice {
   // A named set ("scalar", "avx2", "avx512_vnni", "avx512_bf16"): an error when the name is unknown
   // or the processor lacks it.
   static Result<IsaChoice> Force(std::string_view name);
+  // The same for a processor with the feature bits `available` (tests of kernels that this machine
+  // runs emulated).
+  static Result<IsaChoice> Force(std::string_view name, uint32_t available);
 
   // Feature bits (base/cpu_features.h) that kernels may use.
   uint32_t features() const { return features_; }

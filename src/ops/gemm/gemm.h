@@ -5,12 +5,13 @@
 //            matrices of one format share the work:
 //              kF32    fp32 as is
 //              kBf16   rounded to nearest even
-//              kQuant  int8 per group of 32 inputs: scale = amax/127, q = round(x/scale)
+//              kQuant  int8 per group of 32 inputs: scale = amax/127, q = round(x/scale); a group
+//                      with amax below 2^-100 counts as zeros
 //   outputs  fp32, overwritten; never read
-//   row contract: output row i depends only on input row i and W. Every output accumulates over K
-//   in
-//            one fixed order per instruction set, whatever M, the job list and the threads.
-//   NaN/inf  propagate as in the dot product they belong to
+//   rows     the row contract: output row i depends only on input row i and W. Every output
+//            accumulates over K in one fixed order per instruction set, whatever M, the job list
+//            and the threads.
+//   NaN/inf  propagate as in the dot product they belong to; kQuant: an infinite input gives NaN
 // Floor: M = 1 reads every weight byte once (memory bandwidth); large M is bound by the multiply
 // units (bench/README.md).
 #pragma once

@@ -4,6 +4,9 @@
 // weight scale x activation scale. With value = s * (code - z) + m and x = a * q:
 //   sum value * x = s * a * (dot - z * sum q) + m * a * sum q.
 
+// A group whose largest |x| is smaller has codes 0: the inverse of its scale could overflow.
+constexpr float kQuantSmallest = 0x1p-100f;
+
 // NaN and infinite inputs must not turn into numbers: whatever their codes, x * 0 carries them into
 // the scale of their group.
 void PrepareQuant(const float* x, int64_t k, std::byte* out) {
@@ -19,7 +22,7 @@ void PrepareQuant(const float* x, int64_t k, std::byte* out) {
       poison = Fma(value, Zero(), poison);
     }
     const float amax = ReduceMax(largest);
-    const F32 inverse = Set(amax > 0.0f ? 127.0f / amax : 0.0f);
+    const F32 inverse = Set(amax >= kQuantSmallest ? 127.0f / amax : 0.0f);
     int32_t sums[2];
     for (int half = 0; half < 2; ++half) {
       F32 sum = Zero();
@@ -136,8 +139,8 @@ RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* c
                              IntVector (&dot)[R][V]) {
   const __m256i ones = _mm256_set1_epi16(1);
   if constexpr (Spec::kBits == 4) {
-    // A code is at most 15: 8 products of a group fit 16 bits (8 * 15 * 127 = 15240 per pair sum
-    // of two), so the whole group adds up before widening.
+    // A code is at most 15: the 16 products of a group that meet in one 16-bit lane stay below
+    // 16 * 15 * 127 = 30480, so the whole group adds up before widening.
     const __m256i low_mask = _mm256_set1_epi8(15);
     __m256i sum[R][V];
 #pragma GCC unroll 4

@@ -1,0 +1,106 @@
+// Random weight matrices in every packed format, with the values and magnitudes that a test needs.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ops/gemm/packed_matrix.h"
+#include "ops/testing/random.h"
+#include "tensor/dtype.h"
+
+namespace ringlet::testing {
+
+struct WeightFormat {
+  std::string name;
+  PackedFormat format = PackedFormat::kF32;
+  QuantLayout quant;
+
+  bool is_quant() const { return format == PackedFormat::kQuant; }
+  // K must be a multiple of this.
+  int64_t k_step() const { return is_quant() ? kQuantGroup : 1; }
+};
+
+// Every format and layout that kernels are compiled for, with zero points and minimums as GGUF's
+// block types have them.
+inline std::vector<WeightFormat> AllWeightFormats() {
+  std::vector<WeightFormat> formats = {{"f32", PackedFormat::kF32, {}},
+                                       {"bf16", PackedFormat::kBf16, {}}};
+  const auto add = [&](int bits, int group, int zero, bool has_min, bool wide) {
+    const std::string name = "q" + std::to_string(bits) + "_group" + std::to_string(group) +
+                             "_zero" + std::to_string(zero) + (has_min ? "_min" : "") +
+                             (wide ? "_wide" : "");
+    formats.push_back({name, PackedFormat::kQuant, {bits, group, zero, has_min, wide}});
+  };
+  for (const bool wide : {false, true}) {
+    for (const bool has_min : {false, true}) {
+      for (const int zero : {0, 8}) add(4, 32, zero, has_min, wide);
+      for (const int group : {16, 32}) {
+        for (const int zero : {0, 32}) add(8, group, zero, has_min, wide);
+      }
+    }
+  }
+  return formats;
+}
+
+struct TestWeights {
+  PackedMatrix packed;
+  // [n, k]: the values that were packed (rounded to the format), and |scale * (code - zero)| +
+  // |min| for quantized formats or |value| for others: the magnitude of what is added up.
+  std::vector<float> values;
+  std::vector<float> magnitudes;
+};
+
+inline float RoundScale(float value, bool wide) {
+  return wide ? value : F16ToFloat(FloatToF16(value));
+}
+
+// `exact` makes small integers (times powers of two), so that every product and sum is exact.
+inline TestWeights MakeWeights(Context& context, const WeightFormat& format, int64_t n, int64_t k,
+                               Rng* rng, bool exact = false) {
+  TestWeights out;
+  const auto size = static_cast<size_t>(n * k);
+  out.values.resize(size);
+  out.magnitudes.resize(size);
+  if (!format.is_quant()) {
+    for (size_t i = 0; i < size; ++i) {
+      float value = exact ? static_cast<float>(Between(rng, -8, 8)) : float(rng->Normal());
+      if (format.format == PackedFormat::kBf16) value = Bf16ToFloat(FloatToBf16(value));
+      out.values[i] = value;
+      out.magnitudes[i] = std::abs(value);
+    }
+    out.packed = PackFloat(context, format.format, n, k, [&](int64_t row, float* values) {
+      std::copy_n(out.values.data() + row * k, k, values);
+    });
+    return out;
+  }
+  const QuantLayout& layout = format.quant;
+  const int64_t groups = k / layout.group;
+  std::vector<int8_t> codes(size);
+  std::vector<float> scales(static_cast<size_t>(n * groups));
+  std::vector<float> mins(scales.size());
+  for (int8_t& code : codes) {
+    code = static_cast<int8_t>(layout.bits == 4 ? Between(rng, 0, 15) : Between(rng, -128, 127));
+  }
+  for (size_t i = 0; i < scales.size(); ++i) {
+    scales[i] = exact ? (i % 2 == 0 ? 0.5f : -1.0f) : static_cast<float>(rng->Normal() * 0.01);
+    mins[i] = exact ? static_cast<float>(Between(rng, -8, 8)) : static_cast<float>(rng->Normal());
+  }
+  for (size_t i = 0; i < size; ++i) {
+    const size_t g = i / static_cast<size_t>(layout.group);
+    const float scaled = RoundScale(scales[g], layout.wide_scales) *
+                         static_cast<float>(codes[i] - layout.zero_point);
+    const float min = layout.has_min ? RoundScale(mins[g], layout.wide_scales) : 0.0f;
+    out.values[i] = scaled + min;
+    out.magnitudes[i] = std::abs(scaled) + std::abs(min);
+  }
+  out.packed = PackQuant(context, layout, n, k, [&](int64_t row, const QuantRow& to) {
+    std::copy_n(codes.data() + row * k, k, to.codes);
+    std::copy_n(scales.data() + row * groups, groups, to.scales);
+    std::copy_n(mins.data() + row * groups, groups, to.mins);
+  });
+  return out;
+}
+
+}  // namespace ringlet::testing

@@ -1,0 +1,40 @@
+# ringlet_add_op_test(gemm/gemm_test.cc): a GoogleTest program gemm_test with the library's kernels
+# and, on x86-64, the same tests again as gemm_emulated_test with AVX-512 kernels whose intrinsics
+# are emulated (ops/simd/emulation.h).
+
+set(ringlet_emulate OFF)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/simd/emulation.h)
+  set(ringlet_emulate ON)
+  # The library again, with emulated AVX-512 objects in place of the real ones.
+  ringlet_add_library(ringlet_ops_emulated SOURCES ${ringlet_ops_sources} DEPS ringlet_tensor)
+  get_property(kernels GLOBAL PROPERTY RINGLET_KERNEL_FILES)
+  foreach(kernel ${kernels})
+    get_filename_component(stem ${kernel} NAME_WE)
+    foreach(isa scalar avx2)
+      target_sources(ringlet_ops_emulated PRIVATE $<TARGET_OBJECTS:ringlet_ops_${stem}_${isa}>)
+    endforeach()
+    foreach(isa avx512_vnni avx512_bf16)
+      if(TARGET ringlet_ops_${stem}_${isa})
+        ringlet_add_cpu_kernels(ringlet_ops_emulated ${kernel} ISAS ${isa})
+        target_compile_definitions(ringlet_ops_emulated_${stem}_${isa} PRIVATE
+          RINGLET_SIMD_EMULATED)
+        # 64-byte vectors in functions that are all inlined.
+        target_compile_options(ringlet_ops_emulated_${stem}_${isa} PRIVATE -Wno-psabi)
+      endif()
+    endforeach()
+  endforeach()
+endif()
+
+function(ringlet_add_op_test source)
+  get_filename_component(stem ${source} NAME_WE)
+  add_library(${stem}_objects OBJECT ${source})
+  target_link_libraries(${stem}_objects PUBLIC ringlet_options)
+  ringlet_add_test(${stem} SOURCES $<TARGET_OBJECTS:${stem}_objects> testing/isa_list.cc
+    DEPS ringlet_ops)
+  if(ringlet_emulate)
+    string(REPLACE _test _emulated_test emulated ${stem})
+    ringlet_add_test(${emulated} SOURCES $<TARGET_OBJECTS:${stem}_objects> testing/isa_list.cc
+      DEPS ringlet_ops_emulated)
+    target_compile_definitions(${emulated} PRIVATE RINGLET_SIMD_EMULATED)
+  endif()
+endfunction()

@@ -1,0 +1,70 @@
+// The tolerances of operator tests, in one place, and the comparison that uses them.
+//
+// A bound is derived, not tuned: it is the largest error that rounding can cause, from the number
+// of roundings a term of a sum can go through and the sum of the terms' magnitudes. Tests compute
+// the magnitude in float64 next to the expected value.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <sstream>
+
+namespace ringlet::testing {
+
+// Half an ulp of 1: the relative error of one rounding to the type.
+inline constexpr double kF32Round = 0x1p-24;
+inline constexpr double kBf16Round = 0x1p-9;
+inline constexpr double kF16Round = 0x1p-11;
+// Absolute: results below the smallest normal fp32 may be flushed (the BF16 dot product does).
+inline constexpr double kF32Tiny = 0x1p-126;
+
+// Error of an fp32 sum whose terms have magnitudes adding up to `magnitude` and each pass through
+// at most `roundings` roundings, relative 2^-24 each (1.01 covers the second order up to 10^5).
+inline double SumBound(int64_t roundings, double magnitude) {
+  return 1.01 * static_cast<double>(roundings) * kF32Round * magnitude + kF32Tiny;
+}
+
+// Error of a dot product over k terms in fp32: k additions and a rounding of each product.
+inline double DotBound(int64_t k, double magnitude) { return SumBound(k + 2, magnitude); }
+
+// Additional error from inputs rounded to BF16 first.
+inline double Bf16InputBound(double magnitude) { return kBf16Round * magnitude; }
+
+// Additional error from one group of int8 activations with the given largest |x|: half a step per
+// input, times the sum of the group's |w|; the step and its inverse are rounded themselves.
+inline double Int8GroupBound(double amax, double weight_magnitude) {
+  return amax / 127.0 * (0.5 + 127.0 * 4.0 * kF32Round) * weight_magnitude;
+}
+
+// Error of the vector exponential: 2 ulp of the result, or one subnormal step.
+inline double ExpBound(double exact) { return 4.0 * kF32Round * exact + 0x1p-149; }
+
+// Passes when every got[i] is within bound[i] of want[i]. NaN matches NaN only and infinity the
+// same infinity only. A bound that is not positive and finite is a mistake of the test and fails.
+inline ::testing::AssertionResult Within(std::span<const float> got, std::span<const double> want,
+                                         std::span<const double> bound) {
+  if (got.size() != want.size() || got.size() != bound.size()) {
+    return ::testing::AssertionFailure() << "sizes differ: got " << got.size() << ", want "
+                                         << want.size() << ", bound " << bound.size();
+  }
+  for (size_t i = 0; i < got.size(); ++i) {
+    const double value = got[i];
+    const bool bound_ok = bound[i] > 0.0 && std::isfinite(bound[i]);
+    // A finite bound means nothing where the exact value is not finite.
+    if (std::isnan(want[i]) && std::isnan(value)) continue;
+    if (std::isinf(want[i]) && value == want[i]) continue;
+    if (bound_ok && std::abs(value - want[i]) <= bound[i]) continue;
+    std::ostringstream text;
+    text.precision(9);
+    text << "index " << i << ": got " << value << ", want " << want[i] << ", difference "
+         << value - want[i] << ", bound " << bound[i]
+         << (bound_ok ? "" : " (not a positive number: a mistake of the test)");
+    return ::testing::AssertionFailure() << text.str();
+  }
+  return ::testing::AssertionSuccess();
+}
+
+}  // namespace ringlet::testing
