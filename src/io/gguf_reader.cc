@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "io/limits.h"
+#include "io/utf8.h"
 
 namespace ringlet {
 namespace {
@@ -33,7 +34,7 @@ Status GgufReader::ReadName(std::string_view field, std::string* name) {
     return Bad(field, fmt::format("a name of {} bytes", text.size()),
                fmt::format("at most {}", kMaxNameBytes));
   }
-  if (text.find('\0') != std::string_view::npos || !IsUtf8(text)) {
+  if (text.find('\0') != std::string_view::npos || ValidUtf8Prefix(text) != text.size()) {
     return Bad(field, Quote(text), "UTF-8 without NUL");
   }
   name->assign(text);

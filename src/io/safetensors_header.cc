@@ -37,7 +37,10 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool null() override { return Unexpected("null"); }
   bool boolean(bool value) override { return Unexpected(value ? "true" : "false"); }
-  bool number_integer(number_integer_t value) override { return Unexpected(fmt::to_string(value)); }
+  // Only negative numbers and "-0" come here.
+  bool number_integer(number_integer_t value) override {
+    return Unexpected(value == 0 ? "-0" : fmt::to_string(value));
+  }
   bool number_float(number_float_t, const string_t& text) override {
     return Unexpected(text.size() <= 40 ? text : text.substr(0, 40) + "...");
   }

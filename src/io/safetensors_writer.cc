@@ -7,11 +7,14 @@
 #include "base/text.h"
 #include "io/safetensors.h"
 #include "io/safetensors_header.h"
+#include "io/utf8.h"
 
 namespace ringlet {
 namespace {
 
 constexpr size_t kHeaderAlignment = 8;
+
+bool IsUtf8(std::string_view text) { return ValidUtf8Prefix(text) == text.size(); }
 
 // A JSON string literal of `text`, which must be UTF-8.
 std::string JsonString(const std::string& text) { return Json(text).dump(); }
