@@ -15,14 +15,15 @@
 #include "base/status.h"
 #include "engine/sequence.h"
 #include "model/model.h"
+#include "nn/batch.h"
 
 namespace ringlet {
 
 // Which rows of a feed produce logits.
 enum class LogitRows { kNone, kLast, kAll };
 
-// Tokens to append to one sequence. `on_logits(row, logits)` is called on the calling thread, in row
-// order, with vocab() fp32 values valid during the call; row counts within `tokens`.
+// Tokens to append to one sequence. `on_logits(row, logits)` is called on the calling thread, in
+// row order, with vocab() fp32 values valid during the call; row counts within `tokens`.
 struct Feed {
   Sequence* sequence = nullptr;
   std::span<const int32_t> tokens;
@@ -31,13 +32,13 @@ struct Feed {
 };
 
 struct EngineOptions {
-  int threads = 0;             // 0: every usable core
-  int64_t max_step_rows = 512; // larger feeds are computed in pieces of at most this many rows
+  int64_t max_step_rows = 512;  // larger feeds are computed in pieces of at most this many rows
 };
 
 class Engine {
  public:
-  Engine(std::shared_ptr<const Model> model, std::shared_ptr<ThreadPool> pool,
+  // The context's threads and instruction set compute; one engine uses it at a time.
+  Engine(std::shared_ptr<const Model> model, std::shared_ptr<Context> context,
          const EngineOptions& options);
   ~Engine();
 
@@ -56,8 +57,18 @@ class Engine {
 
  private:
   struct Scratch;
+
+  Status CheckFeeds(std::span<const Feed> feeds) const;
+  // Computes rows [begin[f], begin[f] + counts[f]) of every feed together and appends their tokens.
+  void RunRows(std::span<const Feed> feeds, std::span<const int64_t> begin,
+               std::span<const int64_t> counts);
+  void EmbedRows(std::span<const Feed> feeds, std::span<const int64_t> begin,
+                 std::span<const int64_t> counts, Batch& batch);
+  void ComputeLogits(std::span<const Feed> feeds, std::span<const int64_t> begin,
+                     std::span<const int64_t> counts);
+
   std::shared_ptr<const Model> model_;
-  std::shared_ptr<ThreadPool> pool_;
+  std::shared_ptr<Context> context_;
   EngineOptions options_;
   std::unique_ptr<Scratch> scratch_;
 };

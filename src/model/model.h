@@ -7,9 +7,9 @@
 #include <string>
 
 #include "base/status.h"
-#include "base/thread_pool.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
+#include "ops/context.h"
 
 namespace ringlet {
 
@@ -21,14 +21,17 @@ enum class ComputeType {
 struct LoadOptions {
   ComputeType compute = ComputeType::kBf16;
   // Called from the loading thread as packing proceeds; done and total in bytes of stored weights.
-  std::function<void(uint64_t done, uint64_t total)> progress;
+  // Return false to stop loading.
+  std::function<bool(uint64_t done, uint64_t total)> progress;
 };
 
 struct PackedModel;
 
 class Model {
  public:
-  static Result<std::shared_ptr<const Model>> Load(Checkpoint checkpoint, ThreadPool& pool,
+  // Packs every tensor with the threads and instruction set of `context`. Errors: kResource when
+  // the packed weights cannot fit in memory, kCancelled when progress returned false.
+  static Result<std::shared_ptr<const Model>> Load(Checkpoint checkpoint, Context& context,
                                                    const LoadOptions& options);
   ~Model();
 

@@ -41,19 +41,22 @@ std::optional<DType> MatrixRef::dtype() const {
   return first;
 }
 
-void MatrixRef::DecodeRow(int64_t r, float* out) const {
+MatrixRef::Place MatrixRef::Locate(int64_t r) const {
   RINGLET_CHECK(r >= 0 && r < rows, "row out of range");
   for (const MatrixSegment& segment : segments) {
-    if (r >= segment.rows) {
-      r -= segment.rows;
-      continue;
+    if (r < segment.rows) {
+      return {&segment, segment.row_begin + StoredRow(r, segment.interleaved_head_dim)};
     }
-    const int64_t stored = segment.row_begin + StoredRow(r, segment.interleaved_head_dim);
-    ringlet::DecodeRow(*segment.tensor, stored, out);
-    if (segment.scale_inv != nullptr) ApplyScales(*segment.scale_inv, stored, cols, out);
-    return;
+    r -= segment.rows;
   }
   RINGLET_CHECK(false, "segments hold fewer rows than the matrix");
+}
+
+void MatrixRef::DecodeRow(int64_t r, float* out) const {
+  const Place place = Locate(r);
+  ringlet::DecodeRow(*place.segment->tensor, place.row, out);
+  const StoredTensor* scales = place.segment->scale_inv;
+  if (scales != nullptr) ApplyScales(*scales, place.row, cols, out);
 }
 
 }  // namespace ringlet

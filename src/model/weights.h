@@ -36,6 +36,12 @@ struct MatrixRef {
   std::optional<DType> dtype() const;
   // Decodes row r to cols() floats (FP8 scales applied, interleaving undone).
   void DecodeRow(int64_t r, float* out) const;
+  // Where row r is stored: its segment and the row of that segment's tensor.
+  struct Place {
+    const MatrixSegment* segment;
+    int64_t row;
+  };
+  Place Locate(int64_t r) const;
 };
 
 struct AttentionWeights {

@@ -36,8 +36,8 @@ enum class DType : uint8_t {
 
 struct DTypeTraits {
   DType type;
-  std::string_view name;     // "BF16", "Q4_K": as safetensors and GGUF tools print it
-  int64_t block_elements;    // 1 for plain types
+  std::string_view name;   // "BF16", "Q4_K": as safetensors and GGUF tools print it
+  int64_t block_elements;  // 1 for plain types
   int64_t block_bytes;
 };
 

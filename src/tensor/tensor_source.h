@@ -14,9 +14,9 @@
 
 namespace ringlet {
 
-// A read-only view of one stored tensor. Shape is outermost first ([out, in] for a projection), rows
-// are contiguous. `data` may be misaligned for its type: read with memcpy. `keep_alive` holds the
-// mapping.
+// A read-only view of one stored tensor. Shape is outermost first ([out, in] for a projection),
+// rows are contiguous. `data` may be misaligned for its type: read with memcpy. `keep_alive` holds
+// the mapping.
 struct StoredTensor {
   std::string name;
   DType dtype = DType::kF32;
@@ -25,7 +25,7 @@ struct StoredTensor {
   std::shared_ptr<const void> keep_alive;
 
   int64_t elements() const;
-  int64_t rows() const;      // product of all but the last dimension; 1 for a scalar
+  int64_t rows() const;          // product of all but the last dimension; 1 for a scalar
   int64_t row_elements() const;  // last dimension; 1 for a scalar
 };
 
