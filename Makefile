@@ -25,7 +25,7 @@ demo: all            ## fetch a small model and let it answer a question
 	  printf '\n$$ %s run %s -p "%s"\n\n' $(RINGLET) "$${model#$(CURDIR)/}" '$(QUESTION)' && \
 	  $(RINGLET) run "$$model" -n 200 --temp 0 -p '$(QUESTION)'
 
-test: deps           ## every check: release tests, sanitizers, clang, fuzz smoke, style
+test: deps           ## every check: release tests, sanitizers (clang), fuzz smoke, style
 	@tools/install_deps.sh demo test
 	@JOBS=$(JOBS) tools/run_tests.sh
 

@@ -6,13 +6,13 @@ cd "$(dirname "$0")/.."
 seconds=$1
 run_one() {
   target=$1
-  work=build/fuzz/work/$target
+  work=build/fuzz/$target
   mkdir -p "$work/corpus" "$work/findings"
-  if ! "build/fuzz/bin/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+  if ! "build/asan-ubsan/bin/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
       -max_len=65536 -print_final_stats=1 -artifact_prefix="$work/findings/" \
       "$work/corpus" "fuzz/corpus/$target" >"$work/log" 2>&1; then
     tail -n 60 "$work/log"
-    echo "FINDING: $target (see build/fuzz/work/$target/)"
+    echo "FINDING: $target (see build/fuzz/$target/)"
     return 1
   fi
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
@@ -30,6 +30,6 @@ if [ -z "$targets" ]; then
   exit 1
 fi
 # shellcheck disable=SC2086  # a list of names
-tools/build.sh fuzz $targets
+tools/build.sh asan-ubsan $targets
 # xargs runs this script again for one target each; its status tells whether any failed.
 echo "$targets" | xargs -P "${JOBS:-$(nproc)}" -I{} tools/run_fuzzers.sh "$seconds" one {}
