@@ -12,7 +12,7 @@ namespace {
 // Adds thousands separators to the integer part of a plain decimal number.
 std::string Grouped(std::string digits) {
   const size_t point = std::min(digits.find('.'), digits.size());
-  for (size_t at = point; at > 3; at -= 3) digits.insert(at - 3, ",");
+  for (size_t at = point; at > 3; at -= 3) digits.insert(at - 3, 1, ',');
   return digits;
 }
 

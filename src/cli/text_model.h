@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,7 +20,7 @@ namespace ringlet::cli {
 class TextModel {
  public:
   const Tokenizer& tokenizer() const { return *tokenizer_; }
-  bool has_template() const { return template_.has_value(); }
+  bool has_template() const { return template_ != nullptr; }
 
   // Ids of a text that is to be continued or scored: after a BOS, where the tokenizer asks for one.
   Result<std::vector<int32_t>> Encode(std::string_view text, SpecialTokens mode) const;
@@ -37,11 +36,11 @@ class TextModel {
 
  private:
   friend Result<TextModel> LoadTextModel(const Checkpoint& checkpoint);
-  TextModel(std::shared_ptr<const Tokenizer> tokenizer, std::optional<ChatTemplate> chat_template)
-      : tokenizer_(std::move(tokenizer)), template_(std::move(chat_template)) {}
 
   std::shared_ptr<const Tokenizer> tokenizer_;
-  std::optional<ChatTemplate> template_;
+  std::shared_ptr<const ChatTemplate> template_;
+  std::string bos_token_;
+  std::string eos_token_;
 };
 
 // Errors: no tokenizer in the checkpoint, or a tokenizer or template that cannot be read.
