@@ -1,4 +1,6 @@
 // BailingMoeLinearV2ForCausalLM (Ring-linear 2.0) and BailingMoeV2ForCausalLM (Ling and Ring 2.0).
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "model/arch.h"
@@ -30,8 +32,12 @@ void MapMoe(ConfigReader& reader, ModelConfig& config) {
     return;
   }
   moe.top_k = reader.Integer("num_experts_per_tok", 1, kMaxExperts);
-  moe.groups = reader.OptionalInteger("n_group", 1, kMaxExperts).value_or(1);
-  moe.top_groups = reader.OptionalInteger("topk_group", 1, kMaxExperts).value_or(1);
+  // The published converter writes 0 for "no groups".
+  const auto groups = [&](std::string_view key) {
+    return std::max<int64_t>(1, reader.OptionalInteger(key, 0, kMaxExperts).value_or(1));
+  };
+  moe.groups = groups("n_group");
+  moe.top_groups = groups("topk_group");
   moe.expert_ffn = reader.Integer("moe_intermediate_size", 1, kMaxFfn);
   moe.shared_experts =
       reader.OptionalInteger("num_shared_experts", 0, kMaxSharedExperts).value_or(0);
@@ -42,6 +48,8 @@ void MapMoe(ConfigReader& reader, ModelConfig& config) {
   // The published gate normalizes only when it selects more than one expert.
   moe.normalize = reader.Flag("norm_topk_prob", true) && moe.top_k > 1;
   moe.expert_bias = reader.Flag("moe_router_enable_expert_bias", true);
+  reader.MustBe("moe_router_enable_routed_scaling", true, "a factor that is not applied");
+  reader.MustBe("moe_router_enable_shared_expert", true, "shared experts that are not used");
   reader.MustBe("score_function", "sigmoid", "router scores");
   reader.MustBe("scoring_func", "sigmoid", "router scores");
   reader.MustBe("topk_method", "noaux_tc", "expert selection");
@@ -81,7 +89,8 @@ void MapBailing(ConfigReader& reader, ModelConfig& config) {
   }
   reader.Ignore({"max_window_layers", "sliding_window", "mtp_loss_scaling_factor",
                  "image_patch_token", "video_patch_token", "score_function", "router_dtype",
-                 "scoring_func", "topk_method"});
+                 "scoring_func", "topk_method", "moe_router_enable_routed_scaling",
+                 "moe_router_enable_shared_expert"});
 }
 
 FfnKind KindOfFfn(const ModelConfig& config, int64_t layer, int64_t dense_layers) {

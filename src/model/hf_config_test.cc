@@ -90,6 +90,8 @@ TEST(HfConfig, Moe) {
   EXPECT_EQ(Mapped("tiny-ling", R"({"moe_shared_expert_intermediate_size": null})").moe.shared_ffn,
             32);
   EXPECT_EQ(Mapped("tiny-ling", R"({"n_group": null, "topk_group": null})").moe.groups, 1);
+  EXPECT_EQ(Mapped("tiny-ling", R"({"n_group": 0, "topk_group": 0})").moe.groups, 1);
+  EXPECT_EQ(Mapped("tiny-ling", R"({"n_group": 0, "topk_group": 0})").moe.top_groups, 1);
   EXPECT_FALSE(Mapped("tiny-ling", R"({"norm_topk_prob": false})").moe.normalize);
   EXPECT_TRUE(Mapped("tiny-ling", R"({"norm_topk_prob": null})").moe.normalize);
   EXPECT_FALSE(Mapped("tiny-ling", R"({"num_experts_per_tok": 1})").moe.normalize);
@@ -381,6 +383,8 @@ const BadConfig kBadConfigs[] = {
      "num_hidden_layers: found about"},
     {"SoftmaxScores", "tiny-hybrid", R"({"score_function": "softmax"})",
      "score_function: found \"softmax\", unsupported", kNo},
+    {"NoRoutedScaling", "tiny-hybrid", R"({"moe_router_enable_routed_scaling": false})",
+     "moe_router_enable_routed_scaling: found false, unsupported", kNo},
     {"RouterDtype", "tiny-hybrid", R"({"router_dtype": "bf16"})", "router_dtype: found", kNo},
     {"TopkMethod", "tiny-hybrid", R"({"topk_method": "greedy"})", "topk_method: found", kNo},
     {"MtpHuge", "tiny-hybrid", R"({"num_nextn_predict_layers": 1000})",
