@@ -195,7 +195,8 @@ class TokenizerBuilder {
       return Bad("model.unk_token", Shown(*data_.unk_token),
                  fmt::format("a token of {}", data_.vocab_field));
     }
-    parts.bpe_options.unk = id->second;
+    // A special one would let stray bytes in a user's text become a control token.
+    if (!parts.special[static_cast<size_t>(id->second)]) parts.bpe_options.unk = id->second;
     return Status::Ok();
   }
 
@@ -204,8 +205,10 @@ class TokenizerBuilder {
       if (parts.vocabulary.Defined(id)) return Status::Ok();
       return Bad(name, fmt::format("{}", id), "the id of a token");
     };
-    if (data_.bos_id) RINGLET_RETURN_IF_ERROR(check("bos token", *data_.bos_id));
-    for (const int32_t id : data_.eos_ids) RINGLET_RETURN_IF_ERROR(check("eos token", id));
+    if (data_.bos_id) RINGLET_RETURN_IF_ERROR(check(data_.bos_field, *data_.bos_id));
+    for (size_t i = 0; i < data_.eos_ids.size(); ++i) {
+      RINGLET_RETURN_IF_ERROR(check(data_.eos_fields[i], data_.eos_ids[i]));
+    }
     parts.bos_id = data_.bos_id;
     parts.adds_bos = data_.adds_bos;
     parts.eos_ids = data_.eos_ids;

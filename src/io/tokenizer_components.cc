@@ -153,6 +153,7 @@ Status ReadTemplate(const JsonFields& part, TokenizerData& data) {
     return ids.Unexpected("one id");
   }
   data.bos_id = ids.value()[0].get<int32_t>();
+  data.bos_field = ids.path();
   data.adds_bos = true;
   return Status::Ok();
 }

@@ -32,8 +32,10 @@ struct TokenizerData {
   std::vector<PreTokenizerStage> stages;
 
   std::optional<int32_t> bos_id;
+  std::string bos_field;
   bool adds_bos = false;
   std::vector<int32_t> eos_ids;
+  std::vector<std::string> eos_fields;  // as many
 };
 
 }  // namespace ringlet

@@ -124,10 +124,12 @@ Result<std::optional<int32_t>> OptionalId(const GgufFile& file, std::string_view
 
 Status ReadEnds(const GgufFile& file, TokenizerData& data) {
   RINGLET_ASSIGN_OR_RETURN(data.bos_id, OptionalId(file, "bos_token_id"));
+  data.bos_field = Key("bos_token_id");
   for (const std::string_view name : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
     RINGLET_ASSIGN_OR_RETURN(const std::optional<int32_t> id, OptionalId(file, name));
     if (id && std::ranges::find(data.eos_ids, *id) == data.eos_ids.end()) {
       data.eos_ids.push_back(*id);
+      data.eos_fields.push_back(Key(name));
     }
   }
   if (file.FindValue(Key("add_bos_token")) != nullptr) {
