@@ -10,4 +10,6 @@ if ! cmake --preset "$preset" >"$log" 2>&1; then
   cat "$log" >&2
   exit 1
 fi
+# Lets ccache recognise the same source in another clone.
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
 exec cmake --build "build/$preset" -j "${JOBS:-$(nproc)}" ${1:+--target} "$@"
