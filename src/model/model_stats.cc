@@ -24,8 +24,7 @@ Count FfnParameters(const ModelConfig& c, FfnKind kind) {
   const auto gated_mlp = [&](int64_t ffn) { return 3 * c.hidden * ffn; };
   if (kind == FfnKind::kDense) return {gated_mlp(c.dense_ffn), gated_mlp(c.dense_ffn)};
   const MoeSpec& moe = c.moe;
-  const int64_t shared =
-      moe.experts * c.hidden + (moe.expert_bias ? moe.experts : 0) + gated_mlp(moe.shared_ffn);
+  const int64_t shared = moe.experts * c.hidden + gated_mlp(moe.shared_ffn);
   return {shared + moe.experts * gated_mlp(moe.expert_ffn),
           shared + moe.top_k * gated_mlp(moe.expert_ffn)};
 }

@@ -8,7 +8,8 @@
 namespace ringlet {
 
 struct ModelStats {
-  // Parameters. A tied embedding counts once in every field.
+  // Parameters. A tied embedding counts once in every field. The experts' selection biases are
+  // stored values but not parameters (no gradient reaches them): published counts leave them out.
   int64_t total = 0;                      // of the whole checkpoint, MTP layers included
   int64_t mtp = 0;                        // of the MTP layers, part of total
   int64_t active = 0;                     // used for one token (top_k experts), without MTP layers

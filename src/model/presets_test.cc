@@ -32,9 +32,9 @@ TEST(Presets, UnknownNameListsTheNames) {
 
 TEST(ModelStats, RingMiniLinear) {
   const ModelStats stats = StatsOf("ring-mini-linear");
-  EXPECT_EQ(stats.total, 16'423'448'320);                   // 16.423 B
-  EXPECT_EQ(stats.active, 1'600'777'984);                   // 1,600.8 M
-  EXPECT_EQ(stats.active_without_embeddings, 956'952'320);  // 956.9 M (957.0 rounded)
+  EXPECT_EQ(stats.total, 16'423'443'456);                   // 16.423 B
+  EXPECT_EQ(stats.active, 1'600'773'120);                   // 1,600.8 M
+  EXPECT_EQ(stats.active_without_embeddings, 956'947'456);  // 956.9 M
   EXPECT_EQ(stats.kv_bytes_per_token, 8 * 1024);
   EXPECT_EQ(stats.state_bytes_per_sequence, 16 * 1024 * 1024);
   EXPECT_EQ(stats.tail_bytes_per_sequence, 8 * 1024 * 1024);
@@ -43,18 +43,18 @@ TEST(ModelStats, RingMiniLinear) {
 
 TEST(ModelStats, RingFlashLinear) {
   const ModelStats stats = StatsOf("ring-flash-linear");
-  EXPECT_EQ(stats.total, 104'181'665'536);                    // 104.18 B
-  EXPECT_EQ(stats.active, 7'444'238'080);                     // 7,444 M
-  EXPECT_EQ(stats.active_without_embeddings, 6'156'586'752);  // 6,157 M
+  EXPECT_EQ(stats.total, 104'181'657'600);                    // 104.18 B
+  EXPECT_EQ(stats.active, 7'444'230'144);                     // 7,444 M
+  EXPECT_EQ(stats.active_without_embeddings, 6'156'578'816);  // 6,157 M
   EXPECT_EQ(stats.kv_bytes_per_token, 8 * 1024);
   EXPECT_EQ(stats.state_bytes_per_sequence, 56 * 1024 * 1024);
 }
 
 TEST(ModelStats, LingMini) {
   const ModelStats stats = StatsOf("ling-mini");
-  EXPECT_EQ(stats.total, 16'255'643'392);                   // 16.256 B
-  EXPECT_EQ(stats.active, 1'432'973'056);                   // 1.433 B
-  EXPECT_EQ(stats.active_without_embeddings, 789'147'392);  // 789 M
+  EXPECT_EQ(stats.total, 16'255'638'528);                   // 16.256 B
+  EXPECT_EQ(stats.active, 1'432'968'192);                   // 1.433 B
+  EXPECT_EQ(stats.active_without_embeddings, 789'142'528);  // 789 M
   EXPECT_EQ(stats.kv_bytes_per_token, 40 * 1024);
   EXPECT_EQ(stats.state_bytes_per_sequence, 0);
   EXPECT_EQ(stats.tail_bytes_per_sequence, 0);
