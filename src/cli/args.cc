@@ -14,6 +14,15 @@ namespace {
 
 constexpr int64_t kMaxThreads = 1024;
 
+// Help without the noise: what excludes what is said by the error when it matters.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string value = option->get_type_size() == 0 ? "" : option->get_type_name();
+    return value.empty() ? "" : " " + value;
+  }
+};
+
 void AddGlobals(CLI::App& app, GlobalOptions& globals) {
   app.add_option("--threads", globals.threads, "Compute threads (default: every usable core)")
       ->type_name("N")
@@ -106,7 +115,9 @@ int ParseAndRun(int argc, const char* const* argv,
   app.set_version_flag("--version", fmt::format("ringlet {}", kVersion), "Print the version");
   app.set_help_flag("-h,--help", "Print this help");
   app.require_subcommand(1);
-  app.get_formatter()->column_width(34);
+  const auto formatter = std::make_shared<HelpFormatter>();
+  formatter->column_width(34);
+  app.formatter(formatter);  // subcommands inherit it
   AddGlobals(app, globals);
 
   Command* chosen = nullptr;

@@ -29,8 +29,7 @@ class TokenizeCommand : public Command {
     args.Exclusive({"--prompt", "--file"});
     args.Flag("--decode", decode_, "Ids to text");
     args.Flag("--no-special", no_special_,
-              "Names of special tokens are plain text and none are added; with --decode they are "
-              "left out");
+              "Neither read special tokens' names, nor add or show any");
     args.Flag("--json", json_, "Print one JSON object");
   }
 

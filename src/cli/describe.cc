@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -22,12 +23,11 @@ std::string_view MixerName(MixerKind kind) {
 struct Run {
   MixerKind mixer;
   int64_t count;
-  bool operator==(const Run&) const = default;
 };
 
-std::vector<Run> MixerRuns(const ModelConfig& config) {
+std::vector<Run> MixerRuns(std::span<const LayerSpec> layers) {
   std::vector<Run> runs;
-  for (const LayerSpec& layer : config.layers) {
+  for (const LayerSpec& layer : layers) {
     if (runs.empty() || runs.back().mixer != layer.mixer) runs.push_back({layer.mixer, 0});
     ++runs.back().count;
   }
@@ -36,6 +36,12 @@ std::vector<Run> MixerRuns(const ModelConfig& config) {
 
 std::string RunName(const Run& run) {
   return fmt::format("{} {}", run.count, MixerName(run.mixer));
+}
+
+std::string JoinRuns(std::span<const Run> runs) {
+  std::string text;
+  for (const Run& run : runs) text += (text.empty() ? "" : " + ") + RunName(run);
+  return text;
 }
 
 int64_t CountMixers(const ModelConfig& config, MixerKind kind) {
@@ -73,25 +79,20 @@ std::string Bytes(int64_t bytes) { return FormatBytes(static_cast<uint64_t>(byte
 }  // namespace
 
 std::string LayerPattern(const ModelConfig& config) {
-  const std::vector<Run> runs = MixerRuns(config);
-  // The unit is the first two runs; what does not repeat it is listed after.
-  size_t repeats = 0;
-  if (runs.size() >= 2) {
-    while (2 * repeats + 1 < runs.size() && runs[2 * repeats] == runs[0] &&
-           runs[2 * repeats + 1] == runs[1]) {
-      ++repeats;
-    }
+  const std::span<const LayerSpec> layers(config.layers);
+  const std::vector<Run> runs = MixerRuns(layers);
+  // The unit is the first two runs; layers after its last repetition are listed.
+  const size_t unit = runs.size() < 2 ? 0 : static_cast<size_t>(runs[0].count + runs[1].count);
+  size_t repeated = unit;
+  while (unit > 0 && repeated + unit <= layers.size() &&
+         std::ranges::equal(layers.first(unit), layers.subspan(repeated, unit), {},
+                            &LayerSpec::mixer, &LayerSpec::mixer)) {
+    repeated += unit;
   }
-  std::string text;
-  size_t listed = 0;
-  if (repeats >= 2) {
-    text = fmt::format("({} + {}) x {}", RunName(runs[0]), RunName(runs[1]), repeats);
-    listed = 2 * repeats;
-  }
-  for (; listed < runs.size(); ++listed) {
-    text += (text.empty() ? "" : " + ") + RunName(runs[listed]);
-  }
-  return text;
+  if (repeated < 2 * unit || unit == 0) return JoinRuns(runs);
+  std::string text = fmt::format("({}) x {}", JoinRuns(std::span(runs).first(2)), repeated / unit);
+  const std::string rest = JoinRuns(MixerRuns(layers.subspan(repeated)));
+  return rest.empty() ? text : text + " + " + rest;
 }
 
 std::string FfnSummary(const ModelConfig& config) {

@@ -21,8 +21,9 @@ TEST(DescribeTest, LayerPatterns) {
   EXPECT_EQ(LayerPattern(WithMixers("LLS")), "2 lightning + 1 softmax");
   EXPECT_EQ(LayerPattern(WithMixers("LLSLLS")), "(2 lightning + 1 softmax) x 2");
   EXPECT_EQ(LayerPattern(WithMixers("LLSLLSL")), "(2 lightning + 1 softmax) x 2 + 1 lightning");
-  EXPECT_EQ(LayerPattern(WithMixers("LLSLLSS")),
-            "2 lightning + 1 softmax + 2 lightning + 2 softmax");
+  EXPECT_EQ(LayerPattern(WithMixers("LLSLLSS")), "(2 lightning + 1 softmax) x 2 + 1 softmax");
+  EXPECT_EQ(LayerPattern(WithMixers("LLSSLS")),
+            "2 lightning + 2 softmax + 1 lightning + 1 softmax");
   EXPECT_EQ(LayerPattern(WithMixers("")), "");
 }
 

@@ -9,9 +9,9 @@
 namespace ringlet::cli {
 namespace {
 
-// Adds thousands separators to the integer part of a plain decimal number.
+// Adds thousands separators to the integer part of a decimal number with at most a unit after it.
 std::string Grouped(std::string digits) {
-  const size_t point = std::min(digits.find('.'), digits.size());
+  const size_t point = std::min(digits.find_first_not_of("0123456789"), digits.size());
   for (size_t at = point; at > 3; at -= 3) digits.insert(at - 3, 1, ',');
   return digits;
 }
@@ -70,11 +70,11 @@ std::string FormatParameters(uint64_t total) {
 
 std::string FormatParameterPart(uint64_t part, uint64_t total) {
   const Unit unit = UnitOf(total);
-  if (unit.letter == 'K') return FormatParameters(part);
-  // Billions are printed to 10^-d: 10^(3-d) millions, so the part has d - 3 decimals and one more.
+  if (unit.letter != 'B') return FormatParameters(part);
+  // The total is printed to 10^-d billions, 10^(3-d) millions: d - 3 decimals, and one more here.
   const int decimals = Decimals(static_cast<double>(total) / unit.scale);
-  const int finer = unit.letter == 'B' ? std::clamp(decimals - 2, 0, 1) : 1;
-  return Grouped(fmt::format("{:.{}f}", static_cast<double>(part) / 1e6, finer)) + "M";
+  return Grouped(
+      fmt::format("{:.{}f}M", static_cast<double>(part) / 1e6, std::clamp(decimals - 2, 0, 1)));
 }
 
 std::string FormatExact(double value) {

@@ -42,7 +42,7 @@ TEST(FormatTest, ParametersOfPublishedModels) {
   EXPECT_EQ(FormatParameters(104181700000), "104.18B");
   EXPECT_EQ(FormatParameterPart(7444000000, 104181700000), "7,444M");
   EXPECT_EQ(FormatParameters(134515008), "134.52M");
-  EXPECT_EQ(FormatParameterPart(134515008, 134515008), "134.5M");
+  EXPECT_EQ(FormatParameterPart(134515008, 134515008), "134.52M");
   EXPECT_EQ(FormatParameters(1000), "1.0000K");
   EXPECT_EQ(FormatParameters(999999500000), "1000.0B");
 }

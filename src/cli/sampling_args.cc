@@ -47,7 +47,7 @@ void SamplingArgs::Declare(Args& args) {
     args.Option(flags, values_[i], parameter.is_integer() ? "N" : "X",
                 fmt::format("{} [{}]", parameter.help, parameter.Get(defaults)));
   }
-  args.Option("--seed", seed_, "N", "random seed [a new one each time]");
+  args.Option("--seed", seed_, "N", "Random seed [a new one each time]");
   args.Group("Options");
 }
 

@@ -16,20 +16,20 @@ constexpr double kMaxInt32 = 2147483647.0;
 using Options = SamplerOptions;
 
 constexpr std::array<SamplerParameter, 9> kParameters = {{
-    {"temperature", &Options::temperature, 0, 100, "divides the logits; 0 takes the best token"},
-    {"top_k", &Options::top_k, 0, kMaxInt32, "keep the k best tokens; 0 keeps all"},
+    {"temperature", &Options::temperature, 0, 100, "Divides the logits; 0 takes the best token"},
+    {"top_k", &Options::top_k, 0, kMaxInt32, "Keep the k best tokens; 0 keeps all"},
     {"top_p", &Options::top_p, 0, 1,
-     "keep the best tokens whose probabilities reach p; 1 keeps all"},
+     "Keep the best tokens whose probabilities reach p; 1 keeps all"},
     {"min_p", &Options::min_p, 0, 1,
-     "drop tokens below p times the best probability; 0 drops none"},
-    {"typical_p", &Options::typical_p, 0, 1, "locally typical sampling with mass p; 1 is off"},
-    {"repeat_penalty", &Options::repeat_penalty, 0.1, 10, "weakens tokens seen before; 1 is off"},
+     "Drop tokens below p times the best probability; 0 drops none"},
+    {"typical_p", &Options::typical_p, 0, 1, "Locally typical sampling with mass p; 1 is off"},
+    {"repeat_penalty", &Options::repeat_penalty, 0.1, 10, "Weakens tokens seen before; 1 is off"},
     {"repeat_last_n", &Options::repeat_last_n, -1, kMaxInt32,
-     "tokens that repeat_penalty looks back on; -1 is all"},
+     "Tokens that repeat_penalty looks back on; -1 is all"},
     {"frequency_penalty", &Options::frequency_penalty, -2, 2,
-     "subtracted per occurrence in the answer"},
+     "Subtracted per occurrence in the answer"},
     {"presence_penalty", &Options::presence_penalty, -2, 2,
-     "subtracted once from tokens in the answer"},
+     "Subtracted once from tokens in the answer"},
 }};
 
 // Most probable first; equal logits in id order. Total because NaN never becomes a candidate.
