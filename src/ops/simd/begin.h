@@ -4,14 +4,13 @@
 // end.h. Nothing may be included between the two, so no shared inline function is ever compiled
 // with instructions that the processor may lack.
 //
-// With RINGLET_SIMD_EMULATED the region opens nothing: the intrinsics are functions that compute
-// the same values on any processor (tests on machines without AVX-512).
+// With RINGLET_SIMD_EMULATED the AVX-512 intrinsics are functions that compute the same values
+// (emulation.h), and the region is that of AVX2: tests on machines without AVX-512.
 #if !defined(RINGLET_ISA)
 #error "compile kernel files through ringlet_add_cpu_kernels()"
 #endif
 
-#if !defined(RINGLET_SIMD_EMULATED)
-#if defined(RINGLET_ISA_AVX2)
+#if defined(RINGLET_ISA_AVX2) || defined(RINGLET_SIMD_EMULATED)
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
@@ -38,4 +37,3 @@
 #pragma GCC target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16")
 #endif
 #endif
-#endif  // !RINGLET_SIMD_EMULATED

@@ -1,5 +1,5 @@
 // Closes the region that begin.h opened.
-#if !defined(RINGLET_SIMD_EMULATED) && !defined(RINGLET_ISA_SCALAR) && !defined(RINGLET_ISA_NEON)
+#if !defined(RINGLET_ISA_SCALAR) && !defined(RINGLET_ISA_NEON)
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
