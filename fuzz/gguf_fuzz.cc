@@ -5,13 +5,13 @@
 
 #include "base/check.h"
 #include "io/gguf.h"
-#include "tensor_fuzz.h"
+#include "tensor/probe_tensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ringlet;
   const auto file = GgufFile::Parse(std::as_bytes(std::span(data, size)), "fuzz", nullptr);
   if (!file.ok()) return 0;
-  UseTensors(**file);
+  ProbeTensors(**file);
   for (const auto& [key, value] : (*file)->metadata()) {
     RINGLET_CHECK((*file)->FindValue(key) == &value, "a listed key must be found");
     const bool typed = (*file)->Double(key).ok() || (*file)->Bool(key).ok() ||

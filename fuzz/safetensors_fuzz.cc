@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "io/safetensors.h"
 #include "io/safetensors_parser.h"
-#include "tensor_fuzz.h"
+#include "tensor/probe_tensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ringlet;
@@ -21,6 +21,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const auto file = Safetensors::Parse(std::as_bytes(std::span(data, size)), "fuzz", nullptr);
-  if (file.ok()) UseTensors(**file);
+  if (file.ok()) ProbeTensors(**file);
   return 0;
 }

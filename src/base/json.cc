@@ -87,7 +87,8 @@ Result<Json> ReadJsonFile(const std::string& path, uint64_t max_bytes) {
 }
 
 std::string JsonErrorText(const nlohmann::detail::exception& error) {
-  // "[json.exception...] parse error at line 1, column 2: <what>; last read: '<token>'; expected ..."
+  // "[json.exception...] parse error at line 1, column 2: <what>; last read: '<token>'; expected
+  // ..."
   std::string_view text = error.what();
   if (const size_t id = text.find("] "); id != std::string_view::npos) text.remove_prefix(id + 2);
   text = text.substr(0, text.find("; last read"));
@@ -96,15 +97,23 @@ std::string JsonErrorText(const nlohmann::detail::exception& error) {
 
 std::string_view JsonTypeName(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::object: return "an object";
-    case Json::value_t::array: return "an array";
-    case Json::value_t::string: return "a string";
-    case Json::value_t::boolean: return "a boolean";
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::object:
+      return "an object";
+    case Json::value_t::array:
+      return "an array";
+    case Json::value_t::string:
+      return "a string";
+    case Json::value_t::boolean:
+      return "a boolean";
     case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned: return "an integer";
-    case Json::value_t::number_float: return "a number";
-    default: return "an unknown value";
+    case Json::value_t::number_unsigned:
+      return "an integer";
+    case Json::value_t::number_float:
+      return "a number";
+    default:
+      return "an unknown value";
   }
 }
 
