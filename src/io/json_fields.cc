@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/text.h"
+
 namespace ringlet {
 namespace {
 
@@ -17,7 +19,10 @@ std::string Found(const Json& value) {
 }  // namespace
 
 std::string JsonFields::PathOf(std::string_view key) const {
-  return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
+  // Plain keys as they are, others quoted.
+  const std::string quoted = Quote(key);
+  const std::string_view shown = quoted.size() == key.size() + 2 ? key : std::string_view(quoted);
+  return path_.empty() ? std::string(shown) : fmt::format("{}.{}", path_, shown);
 }
 
 Status JsonFields::ExpectObject(std::initializer_list<std::string_view> known) const {
@@ -26,7 +31,7 @@ Status JsonFields::ExpectObject(std::initializer_list<std::string_view> known) c
     if (std::ranges::find(known, key) == known.end()) {
       return Status(StatusCode::kUnsupported,
                     fmt::format("{}: {}: found an unknown field, expected one of {}", source_,
-                                PathOf(key.substr(0, 80)), fmt::join(known, ", ")));
+                                PathOf(key), fmt::join(known, ", ")));
     }
   }
   return Status::Ok();

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <pcre2.h>
 
-#include "io/utf8.h"
+#include "base/text.h"
 
 namespace ringlet {
 namespace {
@@ -89,8 +89,7 @@ Result<Regex> Regex::Compile(std::string_view pattern, std::string_view source,
                                  translated->size(), kOptions, &error, &offset, context.get()));
   if (!code->code) {
     return BadInput(source, field,
-                    fmt::format("the pattern \"{}\" ({})", std::string(pattern.substr(0, 80)),
-                                ErrorText(error)),
+                    fmt::format("the pattern {} ({})", Quote(pattern), ErrorText(error)),
                     "a regular expression");
   }
   // Without the compiled form (no JIT on this processor, or no memory) PCRE2 interprets.
@@ -100,9 +99,9 @@ Result<Regex> Regex::Compile(std::string_view pattern, std::string_view source,
 
 Status Regex::Failure(int error) const {
   return Status(StatusCode::kResource,
-                fmt::format("pre-tokenizer pattern \"{}\": found {}, expected a pattern whose work "
+                fmt::format("pre-tokenizer pattern {}: found {}, expected a pattern whose work "
                             "grows with the text",
-                            pattern_.substr(0, 80), ErrorText(error)));
+                            Quote(pattern_), ErrorText(error)));
 }
 
 Result<std::optional<ByteRange>> Regex::Find(std::string_view subject, size_t start,

@@ -4,10 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "io/byte_alphabet.h"
 #include "io/tokenizer_data.h"
 #include "io/tokenizer_parts.h"
-#include "io/utf8.h"
 
 namespace ringlet {
 namespace {
@@ -16,13 +16,6 @@ namespace {
 // id cannot ask for gigabytes.
 constexpr int64_t kMaxSparseness = 4;
 constexpr int64_t kSparsenessMargin = 65536;
-
-// Tokens as error messages show them: short and printable.
-std::string Shown(std::string_view token) {
-  std::string text = ReplaceInvalidUtf8(token.substr(0, 60));
-  if (token.size() > 60) text += "...";
-  return fmt::format("\"{}\"", text);
-}
 
 }  // namespace
 
@@ -62,7 +55,7 @@ class TokenizerBuilder {
     const std::string range = fmt::format("0 to {}", Tokenizer::kMaxIds - 1);
     for (const auto& [token, id] : data_.vocab) {
       if (!check(id)) {
-        return Bad(data_.vocab_field, fmt::format("id {} for {}", id, Shown(token)), range);
+        return Bad(data_.vocab_field, fmt::format("id {} for {}", id, Quote(token)), range);
       }
     }
     for (size_t i = 0; i < data_.added_tokens.size(); ++i) {
@@ -84,12 +77,12 @@ class TokenizerBuilder {
     owners.reserve(data_.vocab.size());
     for (const auto& [token, id] : data_.vocab) {
       if (!id_of_.emplace(token, id).second) {
-        return Bad(data_.vocab_field, fmt::format("{} twice", Shown(token)), "each token once");
+        return Bad(data_.vocab_field, fmt::format("{} twice", Quote(token)), "each token once");
       }
       const auto [owner, added] = owners.emplace(id, token);
       if (!added) {
         return Bad(data_.vocab_field,
-                   fmt::format("id {} for {} and {}", id, Shown(owner->second), Shown(token)),
+                   fmt::format("id {} for {} and {}", id, Quote(owner->second), Quote(token)),
                    "each id once");
       }
       if (token.empty()) return Bad(data_.vocab_field, "an empty token", "at least one character");
@@ -109,7 +102,7 @@ class TokenizerBuilder {
                    fmt::format("1 to {}", AddedTokenMatcher::kMaxContentBytes));
       }
       if (!contents.insert(token.content).second) {
-        return Bad(AddedField(i, "content"), fmt::format("{} again", Shown(token.content)),
+        return Bad(AddedField(i, "content"), fmt::format("{} again", Quote(token.content)),
                    "each token once");
       }
       if (parts.vocabulary.Defined(token.id)) {
@@ -127,14 +120,14 @@ class TokenizerBuilder {
     const AddedToken& token = data_.added_tokens[i];
     const auto spelt = id_of_.find(token.content);
     if (spelt != id_of_.end() && spelt->second != token.id) {
-      return Bad(AddedField(i, "id"), fmt::format("{} for {}", token.id, Shown(token.content)),
+      return Bad(AddedField(i, "id"), fmt::format("{} for {}", token.id, Quote(token.content)),
                  fmt::format("{}, its id in {}", spelt->second, data_.vocab_field));
     }
     const auto owner = vocab_owners_.find(token.id);
     if (owner != vocab_owners_.end() && owner->second != token.content) {
-      return Bad(AddedField(i, "id"), fmt::format("{} for {}", token.id, Shown(token.content)),
+      return Bad(AddedField(i, "id"), fmt::format("{} for {}", token.id, Quote(token.content)),
                  fmt::format("an id that {} does not give to {}", data_.vocab_field,
-                             Shown(owner->second)));
+                             Quote(owner->second)));
     }
     return Status::Ok();
   }
@@ -169,7 +162,7 @@ class TokenizerBuilder {
                                       std::pair(right_id, std::string_view(right)),
                                       std::pair(result_id, std::string_view(joined))}) {
         if (id == id_of_.end()) {
-          return Bad(fmt::format("{}[{}]", data_.merges_field, i), Shown(token),
+          return Bad(fmt::format("{}[{}]", data_.merges_field, i), Quote(token),
                      fmt::format("a token of {}", data_.vocab_field));
         }
       }
@@ -178,7 +171,7 @@ class TokenizerBuilder {
           uint64_t{static_cast<uint32_t>(merge.left)} << 32 | static_cast<uint32_t>(merge.right);
       if (!seen.insert(key).second) {
         return Bad(fmt::format("{}[{}]", data_.merges_field, i),
-                   fmt::format("{} {} again", Shown(left), Shown(right)), "each pair once");
+                   fmt::format("{} {} again", Quote(left), Quote(right)), "each pair once");
       }
       // Plain text must not become a control token, whatever the merges say.
       if (!parts.special[static_cast<size_t>(merge.result)]) parts.merges.push_back(merge);
@@ -192,7 +185,7 @@ class TokenizerBuilder {
     if (!data_.unk_token) return Status::Ok();
     const auto id = id_of_.find(*data_.unk_token);
     if (id == id_of_.end()) {
-      return Bad("model.unk_token", Shown(*data_.unk_token),
+      return Bad("model.unk_token", Quote(*data_.unk_token),
                  fmt::format("a token of {}", data_.vocab_field));
     }
     // A special one would let stray bytes in a user's text become a control token.

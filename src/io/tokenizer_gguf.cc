@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "io/gguf.h"
 #include "io/tokenizer.h"
 #include "io/tokenizer_data.h"
@@ -54,9 +55,8 @@ Status ReadPre(const GgufFile& file, TokenizerData& data) {
     }
     names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", known.name);
   }
-  return Status(StatusCode::kUnsupported,
-                fmt::format("{}: {}: found \"{}\", expected one of {}", file.path(), Key("pre"),
-                            name.substr(0, 60), names));
+  return Status(StatusCode::kUnsupported, fmt::format("{}: {}: found {}, expected one of {}",
+                                                      file.path(), Key("pre"), Quote(name), names));
 }
 
 // Values of tokenizer.ggml.token_type.
@@ -104,8 +104,8 @@ Status ReadMerges(const GgufFile& file, TokenizerData& data) {
     // The first token may begin with a space of its own.
     const size_t space = merges[i].find(' ', 1);
     if (space == std::string::npos) {
-      return BadInput(file.path(), fmt::format("{}[{}]", Key("merges"), i),
-                      fmt::format("\"{}\"", merges[i].substr(0, 60)), "two tokens, as \"a b\"");
+      return BadInput(file.path(), fmt::format("{}[{}]", Key("merges"), i), Quote(merges[i]),
+                      "two tokens, as \"a b\"");
     }
     data.merges.emplace_back(merges[i].substr(0, space), merges[i].substr(space + 1));
   }
@@ -149,9 +149,8 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::FromGguf(const GgufFile& fil
   const Result<std::string> model = file.String(Key("model"));
   if (!model.ok()) return model.status();
   if (*model != "gpt2") {
-    return Status(StatusCode::kUnsupported,
-                  fmt::format("{}: {}: found \"{}\", expected \"gpt2\"", file.path(), Key("model"),
-                              model->substr(0, 60)));
+    return Status(StatusCode::kUnsupported, fmt::format("{}: {}: found {}, expected \"gpt2\"",
+                                                        file.path(), Key("model"), Quote(*model)));
   }
   TokenizerData data;
   data.source = file.path();

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "io/json_fields.h"
 #include "io/tokenizer.h"
 #include "io/tokenizer_components.h"
@@ -16,7 +17,7 @@ Status ReadVocab(const JsonFields& model, TokenizerData& data) {
   data.vocab.reserve(vocab.value().size());
   for (const auto& [token, id] : vocab.value().items()) {
     if (!id.is_number_unsigned() || id.get<uint64_t>() >= Tokenizer::kMaxIds) {
-      return BadInput(vocab.source(), vocab.PathOf(fmt::format("\"{}\"", token.substr(0, 60))),
+      return BadInput(vocab.source(), fmt::format("{}[{}]", vocab.path(), Quote(token)),
                       JsonBrief(id),
                       fmt::format("an integer from 0 to {}", Tokenizer::kMaxIds - 1));
     }
