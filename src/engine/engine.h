@@ -43,6 +43,7 @@ class Engine {
   ~Engine();
 
   const Model& model() const { return *model_; }
+  const Context& context() const { return *context_; }
 
   // An empty sequence for this model.
   Sequence NewSequence() const;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -14,9 +15,12 @@
 
 namespace ringlet {
 
-// 64 positions of all softmax layers, or of all lightning layers.
+// 64 positions of all softmax layers, or of all lightning layers. Starts as zeros: unused slots are
+// never looked at, but session files contain them.
 struct PositionBlock {
-  explicit PositionBlock(size_t bytes) : data(bytes) {}
+  explicit PositionBlock(size_t bytes) : data(bytes) {
+    if (bytes > 0) std::memset(data.data(), 0, bytes);
+  }
   AlignedBuffer<std::byte> data;
 };
 
@@ -32,7 +36,7 @@ struct SequenceState {
   std::vector<std::shared_ptr<PositionBlock>> pages;  // ceil(length / 64), softmax layers
   std::shared_ptr<PositionBlock> tail;                // lightning layers; null when empty
   std::shared_ptr<Anchor> anchor;                     // null: zero state before position 0
-  // Earlier anchors to restart from, by ascending position; the current one is not among them.
+  // Anchors to restart from, by ascending position; the current one may be the last of them.
   std::vector<std::shared_ptr<Anchor>> kept;
 
   int64_t anchor_position() const { return anchor ? anchor->position : 0; }

@@ -4,7 +4,8 @@
 //   inputs   fp32 rows, prepared once by PrepareRows for the weights' activation format, so several
 //            matrices of one format share the work:
 //              kF32    fp32 as is
-//              kBf16   rounded to nearest even
+//              kBf16   rounded to bf16 (nearest even) by kernels that multiply BF16; fp32 as is in
+//                      the others, which widen the weights
 //              kQuant  int8 per group of 32 inputs: scale = amax/127, q = round(x/scale); a group
 //                      with amax below 2^-100 counts as zeros
 //   outputs  fp32, overwritten; never read
