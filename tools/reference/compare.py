@@ -25,7 +25,11 @@ import make_checkpoint
 import to_gguf
 from presets import PRESETS
 
+# Mean absolute difference of the tokens' log-probabilities. The last row is one draw of the error
+# where the tokens are an average, so it is held to twice as much. Block formats are multiplied with
+# INT8 activations, which round more coarsely than BF16.
 TOLERANCE = {"f32": 2e-3, "bf16": 2e-2}
+INT8_TOLERANCE = 3e-2
 # GGUF twins: preset -> formats. The reference decodes the same file, so that quantization itself
 # does not count as a difference.
 TWINS = {
@@ -94,6 +98,8 @@ def differences(case, printed):
 def compare(binary, case):
     good = True
     for compute, tolerance in TOLERANCE.items():
+        if compute == "bf16" and ":Q" in case.label:
+            tolerance = INT8_TOLERANCE
         start = time.monotonic()
         try:
             tokens, row, largest = differences(case, run(binary, case, compute))
@@ -102,7 +108,7 @@ def compare(binary, case):
             good = False
             continue
         # `not <=` also catches NaN.
-        verdict = "ok" if max(tokens, row) <= tolerance else f"ABOVE {tolerance:g}"
+        verdict = "ok" if tokens <= tolerance and row <= 2 * tolerance else f"ABOVE {tolerance:g}"
         seconds = time.monotonic() - start
         print(
             f"{case.label:22} {compute:5} {tokens:9.2e} {row:9.2e} {largest:9.2e} "
