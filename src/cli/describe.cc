@@ -1,7 +1,6 @@
 #include "cli/describe.h"
 
 #include <algorithm>
-#include <array>
 #include <span>
 #include <utility>
 #include <vector>
@@ -13,8 +12,15 @@
 namespace ringlet::cli {
 namespace {
 
-// Context lengths whose memory is listed.
-constexpr std::array<int64_t, 4> kContexts = {4096, 32768, 131072, 1048576};
+// Context lengths whose memory is listed: round ones, and the model's longest.
+std::vector<int64_t> ListedContexts(const ModelConfig& config) {
+  std::vector<int64_t> lengths;
+  for (const int64_t length : {4096, 32768, 131072, 1048576}) {
+    if (config.max_position <= 0 || length < config.max_position) lengths.push_back(length);
+  }
+  if (config.max_position > 0) lengths.push_back(config.max_position);
+  return lengths;
+}
 
 std::string_view MixerName(MixerKind kind) {
   return kind == MixerKind::kLightning ? "lightning" : "softmax";
@@ -155,12 +161,14 @@ std::string DescribeText(const ModelConfig& config) {
   text += DescribeLine("Memory per token",
                        fmt::format("{} (keys and values of {} softmax layers, BF16)",
                                    Bytes(stats.kv_bytes_per_token), softmax));
-  text +=
-      DescribeLine("Memory per sequence",
-                   fmt::format("{} (state of {} lightning layers, FP32) + at most {} (tail, BF16)",
-                               Bytes(stats.state_bytes_per_sequence), lightning,
-                               Bytes(stats.tail_bytes_per_sequence)));
-  for (const int64_t tokens : kContexts) {
+  if (lightning > 0) {
+    text += DescribeLine(
+        "Memory per sequence",
+        fmt::format("{} (state of {} lightning layers, FP32) + at most {} (tail, FP32)",
+                    Bytes(stats.state_bytes_per_sequence), lightning,
+                    Bytes(stats.tail_bytes_per_sequence)));
+  }
+  for (const int64_t tokens : ListedContexts(config)) {
     text += DescribeLine(fmt::format("  {:>9} tokens", FormatCount(static_cast<uint64_t>(tokens))),
                          Bytes(SequenceBytes(stats, tokens)));
   }
@@ -196,7 +204,7 @@ OrderedJson DescribeJson(const ModelConfig& config) {
                         {"active_without_embeddings", stats.active_without_embeddings},
                         {"text", Parameters(stats)}};
   OrderedJson contexts = OrderedJson::array();
-  for (const int64_t tokens : kContexts) {
+  for (const int64_t tokens : ListedContexts(config)) {
     contexts.push_back({{"tokens", tokens}, {"bytes", SequenceBytes(stats, tokens)}});
   }
   json["memory"] = {{"kv_bytes_per_token", stats.kv_bytes_per_token},

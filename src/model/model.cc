@@ -222,7 +222,10 @@ Result<std::shared_ptr<const Model>> Model::Load(Checkpoint checkpoint, Context&
   PackedModel& packed = *model->packed_;
   const KvType type = options.compute == ComputeType::kF32 ? KvType::kF32 : KvType::kBf16;
   packed.softmax_kv = {.type = type, .kv_heads = config.kv_heads, .head_dim = config.head_dim};
-  packed.lightning_kv = {.type = type, .kv_heads = config.heads, .head_dim = config.head_dim};
+  // Tails are small and fold into an fp32 state: rounding them would be a hybrid model's largest
+  // error.
+  packed.lightning_kv = {
+      .type = KvType::kF32, .kv_heads = config.heads, .head_dim = config.head_dim};
   packed.rope = MakeRopeFrequencies(config.rope);
   packed.final_norm = DecodeVector(weights.final_norm);
 

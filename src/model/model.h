@@ -14,7 +14,7 @@
 namespace ringlet {
 
 enum class ComputeType {
-  kBf16,  // GEMM inputs BF16 (INT8 per group for quantized weights), KV cache and tails BF16
+  kBf16,  // BF16 weights and KV cache; INT8 activations for quantized weights; the rest fp32
   kF32,   // weights widened to fp32, every computation and cache in fp32
 };
 

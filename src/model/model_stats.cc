@@ -57,7 +57,7 @@ ModelStats CountParameters(const ModelConfig& c) {
       out.kv_bytes_per_token += 2 * c.kv_heads * c.head_dim * kBf16Bytes;
     } else {
       out.state_bytes_per_sequence += c.heads * c.head_dim * c.head_dim * kF32Bytes;
-      out.tail_bytes_per_sequence += 2 * kAnchorInterval * c.attention_width() * kBf16Bytes;
+      out.tail_bytes_per_sequence += 2 * kAnchorInterval * c.attention_width() * kF32Bytes;
     }
   }
   out.mtp = MtpParameters(c);

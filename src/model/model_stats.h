@@ -18,7 +18,7 @@ struct ModelStats {
   // Memory of one sequence in bytes, without MTP layers.
   int64_t kv_bytes_per_token = 0;        // softmax layers, keys and values in BF16
   int64_t state_bytes_per_sequence = 0;  // lightning layers, one anchor in fp32
-  int64_t tail_bytes_per_sequence = 0;   // lightning layers, a full tail (64 rows) in BF16
+  int64_t tail_bytes_per_sequence = 0;   // lightning layers, a full tail (64 rows) in fp32
 };
 
 // Positions between two anchors of the linear state.

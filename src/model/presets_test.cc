@@ -37,7 +37,7 @@ TEST(ModelStats, RingMiniLinear) {
   EXPECT_EQ(stats.active_without_embeddings, 956'947'456);  // 956.9 M
   EXPECT_EQ(stats.kv_bytes_per_token, 8 * 1024);
   EXPECT_EQ(stats.state_bytes_per_sequence, 16 * 1024 * 1024);
-  EXPECT_EQ(stats.tail_bytes_per_sequence, 8 * 1024 * 1024);
+  EXPECT_EQ(stats.tail_bytes_per_sequence, 16 * 1024 * 1024);
   EXPECT_EQ(stats.mtp, 0);
 }
 
