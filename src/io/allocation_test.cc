@@ -19,13 +19,14 @@ size_t g_allocated = 0;  // bytes asked of operator new in this program, never d
 
 }  // namespace
 
-void* operator new(size_t size) {
+// Not inlined: the compiler would see memory of malloc meet operator delete, and warn.
+[[gnu::noinline]] void* operator new(size_t size) {
   g_allocated += size;
   if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
   throw std::bad_alloc();
 }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, size_t) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
+[[gnu::noinline]] void operator delete(void* block, size_t) noexcept { std::free(block); }
 
 namespace ringlet {
 namespace {
