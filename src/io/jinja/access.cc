@@ -13,19 +13,21 @@
 namespace ringlet::jinja {
 namespace {
 
-std::string Shown(const Value& key) {
-  if (key.IsString()) {
-    const std::string_view text = key.text();
-    return fmt::format("'{}'", text.substr(0, ByteOffset(text, 60)));
-  }
-  if (key.Is(Kind::kInt)) return fmt::format("{}", key.integer());
-  return fmt::format("of type {}", TypeName(key));
+// As Jinja names it: 'dict object', 'None'.
+std::string ObjectName(const Value& value) {
+  return value.IsNone() ? "None" : fmt::format("{} object", TypeName(value));
+}
+
+Value MissingAttribute(Runtime& runtime, const Value& value, std::string_view name) {
+  return runtime.Undefined(fmt::format("'{}' has no attribute '{}'", ObjectName(value),
+                                       name.substr(0, ByteOffset(name, 60))));
 }
 
 Value MissingItem(Runtime& runtime, const Value& value, const Value& key) {
-  const std::string_view what = key.IsString() ? "attribute" : "element";
-  return runtime.Undefined(
-      fmt::format("'{} object' has no {} {}", TypeName(value), what, Shown(key)));
+  if (key.IsString()) return MissingAttribute(runtime, value, key.text());
+  const std::string shown = key.Is(Kind::kInt) ? fmt::format("{}", key.integer())
+                                               : fmt::format("of type {}", TypeName(key));
+  return runtime.Undefined(fmt::format("{} has no element {}", ObjectName(value), shown));
 }
 
 // Position `index` of `size` under Python's rule for negative indices.
@@ -58,7 +60,7 @@ std::optional<Value> FindItem(Runtime& runtime, const Value& value, const Value&
     const size_t begin = value.ascii() ? *at : ByteOffset(text, *at);
     size_t end = begin;
     NextCodePoint(text, &end);
-    return runtime.String(std::string(text.substr(begin, end - begin)));
+    return runtime.String(std::string(text.substr(begin, end - begin)), value.IsMarkup());
   }
   if (!Subscriptable(value)) return std::nullopt;
   const std::optional<size_t> at = Position(key.integer(), value.list().items.size());
@@ -120,22 +122,22 @@ Value SliceString(Runtime& runtime, const Value& value, const Value& start, cons
   const SliceRange range = ResolveSlice(start, stop, step, length);
   if (range.step == 1) {
     const auto first = static_cast<size_t>(range.start);
-    if (range.count == 0) return runtime.String("");
+    if (range.count == 0) return runtime.String("", value.IsMarkup());
     const size_t begin = value.ascii() ? first : ByteOffset(text, first);
     const size_t size = value.ascii() ? range.count : ByteOffset(text.substr(begin), range.count);
     runtime.CheckRoom(size);
-    return runtime.String(std::string(text.substr(begin, size)));
+    return runtime.String(std::string(text.substr(begin, size)), value.IsMarkup());
   }
   runtime.CheckRoom(5 * text.size());
   std::string out;
   if (value.ascii()) {
     ForSlice(range, [&](size_t i) { out += text[i]; });
-    return runtime.String(std::move(out));
+    return runtime.String(std::move(out), value.IsMarkup());
   }
   const std::vector<char32_t> all = Decode(text);
   std::vector<char32_t> chosen;
   ForSlice(range, [&](size_t i) { chosen.push_back(all[i]); });
-  return runtime.String(Encode(chosen));
+  return runtime.String(Encode(chosen), value.IsMarkup());
 }
 
 }  // namespace
@@ -178,8 +180,7 @@ Value GetAttribute(Runtime& runtime, const Value& value, std::string_view name) 
     runtime.StepItems(value.dict().entries.size());
     if (const Value* item = value.dict().Find(name)) return *item;
   }
-  return runtime.Undefined(
-      fmt::format("'{} object' has no attribute '{}'", TypeName(value), name.substr(0, 100)));
+  return MissingAttribute(runtime, value, name);
 }
 
 Value Slice(Runtime& runtime, const Value& value, const Value& start, const Value& stop,

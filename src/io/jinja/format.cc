@@ -305,6 +305,36 @@ Value Str(Runtime& runtime, const Value& value) {
   return out.Finish();
 }
 
+Value EscapeHtml(Runtime& runtime, const Value& text) {
+  if (text.IsMarkup()) return text;
+  TextBuilder out(runtime);
+  const std::string_view rest = text.text();
+  size_t pos = 0;
+  while (pos < rest.size()) {
+    const size_t at = std::min(rest.find_first_of("&<>'\"", pos), rest.size());
+    out.Append(rest.substr(pos, at - pos));
+    pos = at + 1;
+    if (at == rest.size()) break;
+    switch (rest[at]) {
+      case '&':
+        out.Append("&amp;");
+        break;
+      case '<':
+        out.Append("&lt;");
+        break;
+      case '>':
+        out.Append("&gt;");
+        break;
+      case '\'':
+        out.Append("&#39;");
+        break;
+      default:
+        out.Append("&#34;");
+    }
+  }
+  return out.Finish(/*markup=*/true);
+}
+
 void AppendJson(TextBuilder& out, const Value& value, const JsonStyle& style) {
   Printer(out, style).Json(value);
 }

@@ -19,6 +19,9 @@ void AppendRepr(TextBuilder& out, const Value& value);
 // str(value) as a value; a string is returned as it is.
 Value Str(Runtime& runtime, const Value& value);
 
+// The text as HTML would need it; markup is returned as it is.
+Value EscapeHtml(Runtime& runtime, const Value& text);
+
 struct JsonStyle {
   bool ensure_ascii = false;
   bool sort_keys = false;
@@ -31,10 +34,10 @@ struct JsonStyle {
 void AppendJson(TextBuilder& out, const Value& value, const JsonStyle& style);
 
 // `format` % arguments, where `arguments` is a tuple, a dict or one value.
-Value PercentFormat(Runtime& runtime, std::string_view format, const Value& arguments);
+Value PercentFormat(Runtime& runtime, const Value& format, const Value& arguments);
 
 // format.format(...), with the fields {}, {0} and {name} only.
-Value BraceFormat(Runtime& runtime, std::string_view format, const Arguments& arguments);
+Value BraceFormat(Runtime& runtime, const Value& format, const Arguments& arguments);
 
 // text.replace(from, to, count); a negative count replaces all.
 Value ReplaceText(Runtime& runtime, std::string_view text, std::string_view from,

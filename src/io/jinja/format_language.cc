@@ -22,8 +22,8 @@ struct Directive {
 
 class PercentFormatter {
  public:
-  PercentFormatter(Runtime& runtime, std::string_view format, const Value& arguments)
-      : out_(runtime), format_(format), arguments_(arguments) {
+  PercentFormatter(Runtime& runtime, const Value& format, const Value& arguments)
+      : out_(runtime), format_(format.text()), markup_(format.IsMarkup()), arguments_(arguments) {
     if (arguments.IsSequence(ListType::kTuple) || arguments.IsSequence(ListType::kGroup)) {
       values_ = arguments.list().items;
     } else {
@@ -43,7 +43,7 @@ class PercentFormatter {
     if (next_ < values_.size() && !used_mapping_ && (tuple || !one_mapping)) {
       Fail("not all arguments converted during string formatting");
     }
-    return out_.Finish();
+    return out_.Finish(markup_);
   }
 
  private:
@@ -165,7 +165,8 @@ class PercentFormatter {
   }
 
   void EmitText(const Directive& directive, const Value& text) {
-    std::string_view shown = text.text();
+    const Value escaped = markup_ ? EscapeHtml(out_.runtime(), text) : text;
+    std::string_view shown = escaped.text();
     if (directive.precision >= 0) {
       shown = shown.substr(0, ByteOffset(shown, static_cast<size_t>(directive.precision)));
     }
@@ -265,6 +266,7 @@ class PercentFormatter {
 
   TextBuilder out_;
   const std::string_view format_;
+  const bool markup_;  // then what is inserted is escaped
   const Value& arguments_;
   std::vector<Value> values_;
   size_t pos_ = 0;
@@ -294,11 +296,12 @@ const Value& Field(const Arguments& arguments, std::string_view name, size_t* ne
 
 }  // namespace
 
-Value PercentFormat(Runtime& runtime, std::string_view format, const Value& arguments) {
+Value PercentFormat(Runtime& runtime, const Value& format, const Value& arguments) {
   return PercentFormatter(runtime, format, arguments).Run();
 }
 
-Value BraceFormat(Runtime& runtime, std::string_view format, const Arguments& arguments) {
+Value BraceFormat(Runtime& runtime, const Value& held, const Arguments& arguments) {
+  const std::string_view format = held.text();
   TextBuilder out(runtime);
   size_t next = 0;
   for (size_t pos = 0; pos < format.size();) {
@@ -314,10 +317,15 @@ Value BraceFormat(Runtime& runtime, std::string_view format, const Arguments& ar
     const size_t close = format.find('}', brace);
     if (close == std::string_view::npos) Fail("Single '{{' encountered in format string");
     runtime.Step();
-    AppendStr(out, Field(arguments, format.substr(brace + 1, close - brace - 1), &next));
+    const Value& field = Field(arguments, format.substr(brace + 1, close - brace - 1), &next);
+    if (held.IsMarkup()) {
+      out.Append(EscapeHtml(runtime, Str(runtime, field)).text());
+    } else {
+      AppendStr(out, field);
+    }
     pos = close + 1;
   }
-  return out.Finish();
+  return out.Finish(held.IsMarkup());
 }
 
 }  // namespace ringlet::jinja

@@ -244,7 +244,7 @@ Value Repeat(Runtime& runtime, const Value& value, int64_t times) {
     const uint64_t total = RepeatedSize(runtime, value.text().size(), times);
     out.reserve(total);
     while (out.size() < total) out += value.text();
-    return runtime.String(std::move(out));
+    return runtime.String(std::move(out), value.IsMarkup());
   }
   const std::vector<Value>& items = value.list().items;
   const uint64_t total = RepeatedSize(runtime, items.size() * sizeof(Value), times);
@@ -260,17 +260,20 @@ bool Repeatable(const Value& value) {
 
 std::optional<Value> SequenceArithmetic(Runtime& runtime, Operator op, const Value& a,
                                         const Value& b) {
-  if (op == Operator::kModulo && a.IsString()) return PercentFormat(runtime, a.text(), b);
+  if (op == Operator::kModulo && a.IsString()) return PercentFormat(runtime, a, b);
   if (op == Operator::kMultiply) {
     if (Repeatable(a) && b.IsInteger()) return Repeat(runtime, a, b.integer());
     if (Repeatable(b) && a.IsInteger()) return Repeat(runtime, b, a.integer());
   }
   if (op != Operator::kAdd) return std::nullopt;
   if (a.IsString() && b.IsString()) {
+    if (a.IsMarkup() != b.IsMarkup()) {
+      return SequenceArithmetic(runtime, op, EscapeHtml(runtime, a), EscapeHtml(runtime, b));
+    }
     runtime.CheckRoom(a.text().size() + b.text().size());
     std::string out(a.text());
     out += b.text();
-    return runtime.String(std::move(out));
+    return runtime.String(std::move(out), a.IsMarkup());
   }
   const bool lists = a.IsSequence(ListType::kList) && b.IsSequence(ListType::kList);
   if (lists || (IsTuple(a) && IsTuple(b))) {
@@ -326,7 +329,7 @@ bool Contains(Runtime& runtime, const Value& container, const Value& item) {
     if (!item.IsString()) {
       Fail("'in <string>' requires string as left operand, not {}", TypeName(item));
     }
-    runtime.StepText(container.text().size());
+    runtime.StepSearch(container.text().size(), item.text().size());
     return Find(container.text(), item.text()) != std::string_view::npos;
   }
   if (container.Is(Kind::kDict)) return runtime.Get(container.dict(), item) != nullptr;

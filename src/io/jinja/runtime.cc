@@ -25,10 +25,10 @@ void Runtime::Charge(uint64_t bytes) {
   used_ += bytes;
 }
 
-Value Runtime::String(std::string text) {
+Value Runtime::String(std::string text, bool markup) {
   StepText(text.size());
   Charge(sizeof(Text) + text.size());
-  return Value(std::make_shared<const Text>(std::move(text), this));
+  return Value(std::make_shared<const Text>(std::move(text), this, markup));
 }
 
 Value Runtime::Undefined(std::string what) {

@@ -29,6 +29,8 @@ class Runtime {
 
   void Step(uint64_t count = 1);
   void StepText(size_t bytes) { Step(bytes / 1024); }
+  // A search may look at each byte several times.
+  void StepSearch(size_t text, size_t needle) { Step((text + needle) / 128); }
   void StepItems(size_t count) { Step(count / 16); }
 
   // Fails unless `bytes` more could be held now. Sizes are checked before they are allocated.
@@ -36,7 +38,7 @@ class Runtime {
   void Charge(uint64_t bytes);
   void Release(uint64_t bytes) { used_ -= bytes; }
 
-  Value String(std::string text);
+  Value String(std::string text, bool markup = false);
   Value Undefined(std::string what);
   Value Tuple(std::vector<Value> items) { return NewList(ListType::kTuple, std::move(items)); }
   Value NewList(ListType type, std::vector<Value> items = {});
@@ -102,7 +104,7 @@ class TextBuilder {
     runtime_.Release(text_.size());
     return std::exchange(text_, {});
   }
-  Value Finish() { return runtime_.String(Take()); }
+  Value Finish(bool markup = false) { return runtime_.String(Take(), markup); }
 
  private:
   Runtime& runtime_;

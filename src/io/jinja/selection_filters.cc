@@ -24,6 +24,11 @@ std::string_view NameOf(const Value& value, std::string_view what) {
   return value.text();
 }
 
+// Jinja's generators look at nothing when the input is false: none has no items here.
+std::vector<Value> ItemsIfTrue(Runtime& runtime, const Value& input) {
+  return IsTrue(input) ? Iterate(runtime, input) : std::vector<Value>();
+}
+
 Value MapAttribute(Runtime& runtime, const Value& input, Arguments arguments) {
   Value path;
   Value otherwise;
@@ -33,7 +38,7 @@ Value MapAttribute(Runtime& runtime, const Value& input, Arguments arguments) {
     Fail("'map' takes no argument '{}'", arguments.named[0].first.substr(0, 60));
   }
   const Value out = runtime.NewList(ListType::kGenerator);
-  for (const Value& item : Iterate(runtime, input)) {
+  for (const Value& item : ItemsIfTrue(runtime, input)) {
     runtime.Step();
     runtime.Append(out.list(), LookUpPath(runtime, item, path, has_default ? &otherwise : nullptr));
   }
@@ -52,7 +57,7 @@ Value Map(Runtime& runtime, const Value& input, const Bound& bound) {
   if (filter == nullptr) Fail("there is no filter named '{}'", name.substr(0, 60));
   const Arguments rest = Rest(arguments, 1);
   const Value out = runtime.NewList(ListType::kGenerator);
-  for (const Value& item : Iterate(runtime, input)) {
+  for (const Value& item : ItemsIfTrue(runtime, input)) {
     runtime.Step();
     runtime.Append(out.list(), ApplyFilter(runtime, *filter, item, rest));
   }
@@ -74,7 +79,7 @@ Value Select(Runtime& runtime, const Value& input, const Bound& bound) {
     rest = Rest(arguments, kTestAt + 1);
   }
   const Value out = runtime.NewList(ListType::kGenerator);
-  for (const Value& item : Iterate(runtime, input)) {
+  for (const Value& item : ItemsIfTrue(runtime, input)) {
     runtime.Step();
     const Value tested =
         by_attribute ? LookUpPath(runtime, item, arguments.positional[0], nullptr) : item;

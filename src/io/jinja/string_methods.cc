@@ -12,16 +12,17 @@ namespace {
 
 using Bound = BoundArguments;
 
-Value Copy(Runtime& runtime, std::string_view text) {
+// Part of `self`, which stays markup when that is.
+Value Copy(Runtime& runtime, const Value& self, std::string_view text) {
   runtime.CheckRoom(text.size());
-  return runtime.String(std::string(text));
+  return runtime.String(std::string(text), self.IsMarkup());
 }
 
-Value ListOf(Runtime& runtime, const std::vector<std::string_view>& parts,
+Value ListOf(Runtime& runtime, const Value& self, const std::vector<std::string_view>& parts,
              ListType type = ListType::kList) {
   runtime.Step(parts.size());
   const Value list = runtime.NewList(type);
-  for (const std::string_view part : parts) runtime.Append(list.list(), Copy(runtime, part));
+  for (const std::string_view part : parts) runtime.Append(list.list(), Copy(runtime, self, part));
   return list;
 }
 
@@ -30,14 +31,14 @@ template <std::string (*f)(std::string_view)>
 Value Mapped(Runtime& runtime, const Value& self, const Bound&) {
   runtime.CheckRoom(3 * self.text().size());
   runtime.StepText(self.text().size());
-  return runtime.String(f(self.text()));
+  return runtime.String(f(self.text()), self.IsMarkup());
 }
 
 template <Side side>
 Value StripMethod(Runtime& runtime, const Value& self, const Bound& arguments) {
   runtime.StepText(self.text().size());
-  if (!arguments.Given(0)) return Copy(runtime, Strip(self.text(), side));
-  return Copy(runtime, Strip(self.text(), side, arguments.Text(0, "")));
+  if (!arguments.Given(0)) return Copy(runtime, self, Strip(self.text(), side));
+  return Copy(runtime, self, Strip(self.text(), side, arguments.Text(0, "")));
 }
 
 template <bool from_right>
@@ -48,12 +49,13 @@ Value Split(Runtime& runtime, const Value& self, const Bound& arguments) {
   // The parts are views first; their values are charged one by one.
   if (!arguments.Given(0)) {
     runtime.CheckRoom((text.size() / 2 + 1) * sizeof(std::string_view));
-    return ListOf(runtime, SplitSpaces(text, max_split, from_right));
+    return ListOf(runtime, self, SplitSpaces(text, max_split, from_right));
   }
   const std::string_view separator = arguments.Text(0, "");
   if (separator.empty()) Fail("empty separator");
+  runtime.StepSearch(2 * text.size(), separator.size());
   runtime.CheckRoom((CountOccurrences(text, separator) + 1) * sizeof(std::string_view));
-  return ListOf(runtime, SplitAt(text, separator, max_split, from_right));
+  return ListOf(runtime, self, SplitAt(text, separator, max_split, from_right));
 }
 
 template <bool from_right>
@@ -61,20 +63,20 @@ Value Partition(Runtime& runtime, const Value& self, const Bound& arguments) {
   const std::string_view text = self.text();
   const std::string_view separator = arguments.Text(0, "");
   if (separator.empty()) Fail("empty separator");
-  runtime.StepText(text.size());
+  runtime.StepSearch(text.size(), separator.size());
   const size_t at = from_right ? FindLast(text, separator) : Find(text, separator);
   if (at == std::string_view::npos) {
-    return from_right ? ListOf(runtime, {"", "", text}, ListType::kTuple)
-                      : ListOf(runtime, {text, "", ""}, ListType::kTuple);
+    return from_right ? ListOf(runtime, self, {"", "", text}, ListType::kTuple)
+                      : ListOf(runtime, self, {text, "", ""}, ListType::kTuple);
   }
-  return ListOf(runtime, {text.substr(0, at), separator, text.substr(at + separator.size())},
+  return ListOf(runtime, self, {text.substr(0, at), separator, text.substr(at + separator.size())},
                 ListType::kTuple);
 }
 
 Value Lines(Runtime& runtime, const Value& self, const Bound& arguments) {
   runtime.StepText(self.text().size());
   runtime.CheckRoom((self.text().size() + 1) * sizeof(std::string_view));
-  return ListOf(runtime, SplitLines(self.text(), arguments.Flag(0, false)));
+  return ListOf(runtime, self, SplitLines(self.text(), arguments.Flag(0, false)));
 }
 
 // The part between the arguments `start` and `end`, and where it begins in code points.
@@ -108,6 +110,7 @@ std::optional<int64_t> FindIn(Runtime& runtime, const Value& self, const Bound& 
   const std::string_view needle = arguments.Text(0, "");
   const Window window = WindowOf(runtime, self, arguments);
   if (!window.valid) return std::nullopt;
+  runtime.StepSearch(window.text.size(), needle.size());
   const size_t at = from_right ? FindLast(window.text, needle) : Find(window.text, needle);
   if (at == std::string_view::npos) return std::nullopt;
   return static_cast<int64_t>(window.start + CountCodePoints(window.text.substr(0, at)));
@@ -129,6 +132,7 @@ Value CountMethod(Runtime& runtime, const Value& self, const Bound& arguments) {
   const std::string_view needle = arguments.Text(0, "");
   const Window window = WindowOf(runtime, self, arguments);
   if (!window.valid) return Value::Int(0);
+  runtime.StepSearch(window.text.size(), needle.size());
   const size_t count =
       needle.empty() ? CountCodePoints(window.text) + 1 : CountOccurrences(window.text, needle);
   return Value::Int(static_cast<int64_t>(count));
@@ -155,7 +159,7 @@ Value RemoveAffix(Runtime& runtime, const Value& self, const Bound& arguments) {
   const std::string_view affix = arguments.Text(0, "");
   if (at_end && text.ends_with(affix)) text.remove_suffix(affix.size());
   if (!at_end && text.starts_with(affix)) text.remove_prefix(affix.size());
-  return Copy(runtime, text);
+  return Copy(runtime, self, text);
 }
 
 Value JoinMethod(Runtime& runtime, const Value& self, const Bound& arguments) {
@@ -168,14 +172,19 @@ Value JoinMethod(Runtime& runtime, const Value& self, const Bound& arguments) {
       Fail("sequence item {}: expected str instance, {} found", index, TypeName(item));
     }
     if (index++ > 0) out.Append(self.text());
-    out.Append(item.text());
+    out.Append(self.IsMarkup() ? EscapeHtml(runtime, item).text() : item.text());
   }
-  return out.Finish();
+  return out.Finish(self.IsMarkup());
 }
 
 Value ReplaceMethod(Runtime& runtime, const Value& self, const Bound& arguments) {
-  return ReplaceText(runtime, self.text(), arguments.Text(0, ""), arguments.Text(1, ""),
-                     arguments.Integer(2, -1));
+  const std::string_view from = arguments.Text(0, "");
+  const std::string_view to = arguments.Text(1, "");
+  const int64_t count = arguments.Integer(2, -1);
+  if (!self.IsMarkup()) return ReplaceText(runtime, self.text(), from, to, count);
+  const Value escaped = EscapeHtml(runtime, *arguments.Get(1));
+  const Value out = ReplaceText(runtime, self.text(), from, escaped.text(), count);
+  return Copy(runtime, self, out.text());
 }
 
 template <Side text_side>
@@ -218,7 +227,7 @@ Value Whole(Runtime& runtime, const Value& self, const Bound&) {
 bool IsAlphanumeric(char32_t c) { return IsAlpha(c) || IsNumeric(c); }
 
 Value FormatMethod(Runtime& runtime, const Value& self, const Bound& arguments) {
-  return BraceFormat(runtime, self.text(), arguments.all());
+  return BraceFormat(runtime, self, arguments.all());
 }
 
 constexpr Method kStringMethods[] = {
@@ -268,7 +277,7 @@ std::span<const Method> StringMethods() { return kStringMethods; }
 
 Value ReplaceText(Runtime& runtime, std::string_view text, std::string_view from,
                   std::string_view to, int64_t count) {
-  runtime.StepText(text.size());
+  runtime.StepSearch(text.size(), from.size());
   TextBuilder out(runtime);
   if (from.empty()) {  // before every character and at the end
     size_t pos = 0;

@@ -11,16 +11,16 @@ namespace {
 
 using Bound = BoundArguments;
 
-Value Copy(Runtime& runtime, std::string_view text) {
+Value Copy(Runtime& runtime, std::string_view text, bool markup = false) {
   runtime.CheckRoom(text.size());
-  return runtime.String(std::string(text));
+  return runtime.String(std::string(text), markup);
 }
 
 template <std::string (*f)(std::string_view)>
 Value Mapped(Runtime& runtime, const Value& input, const Bound&) {
   const Value text = Str(runtime, input);
   runtime.CheckRoom(3 * text.text().size());
-  return runtime.String(f(text.text()));
+  return runtime.String(f(text.text()), text.IsMarkup());
 }
 
 Value ToString(Runtime& runtime, const Value& input, const Bound&) { return Str(runtime, input); }
@@ -42,8 +42,10 @@ std::string TitleFilter(std::string_view text) {
 Value Trim(Runtime& runtime, const Value& input, const Bound& arguments) {
   const Value text = Str(runtime, input);
   runtime.StepText(text.text().size());
-  if (!arguments.Given(0)) return Copy(runtime, Strip(text.text(), Side::kBoth));
-  return Copy(runtime, Strip(text.text(), Side::kBoth, arguments.Text(0, "")));
+  const std::string_view stripped = arguments.Given(0)
+                                        ? Strip(text.text(), Side::kBoth, arguments.Text(0, ""))
+                                        : Strip(text.text(), Side::kBoth);
+  return Copy(runtime, stripped, text.IsMarkup());
 }
 
 Value Replace(Runtime& runtime, const Value& input, const Bound& arguments) {
@@ -91,37 +93,22 @@ Value Indent(Runtime& runtime, const Value& input, const Bound& arguments) {
     if (c == '\r' && pos < text.size() && text[pos] == '\n') ++pos;
     begin = pos;
   }
-  return out.Finish();
+  return out.Finish(input.IsMarkup());
 }
 
 Value Escape(Runtime& runtime, const Value& input, const Bound&) {
+  return EscapeHtml(runtime, Str(runtime, input));
+}
+
+Value ForceEscape(Runtime& runtime, const Value& input, const Bound&) {
   const Value text = Str(runtime, input);
-  TextBuilder out(runtime);
-  const std::string_view rest = text.text();
-  size_t pos = 0;
-  while (pos < rest.size()) {
-    const size_t at = std::min(rest.find_first_of("&<>'\"", pos), rest.size());
-    out.Append(rest.substr(pos, at - pos));
-    pos = at + 1;
-    if (at == rest.size()) break;
-    switch (rest[at]) {
-      case '&':
-        out.Append("&amp;");
-        break;
-      case '<':
-        out.Append("&lt;");
-        break;
-      case '>':
-        out.Append("&gt;");
-        break;
-      case '\'':
-        out.Append("&#39;");
-        break;
-      default:
-        out.Append("&#34;");
-    }
-  }
-  return out.Finish();
+  return EscapeHtml(runtime, text.IsMarkup() ? Copy(runtime, text.text()) : text);
+}
+
+Value Safe(Runtime& runtime, const Value& input, const Bound&) {
+  const Value text = Str(runtime, input);
+  runtime.CheckRoom(text.text().size());
+  return runtime.String(std::string(text.text()), /*markup=*/true);
 }
 
 void AppendQuoted(TextBuilder& out, std::string_view text, bool in_query) {
@@ -210,13 +197,13 @@ Value Format(Runtime& runtime, const Value& input, const Bound& arguments) {
     Fail("'format' takes positional or named arguments, not both");
   }
   if (all.named.empty()) {
-    return PercentFormat(runtime, format.text(), runtime.Tuple(all.positional));
+    return PercentFormat(runtime, format, runtime.Tuple(all.positional));
   }
   const Value mapping = runtime.NewDict();
   for (const auto& [name, item] : all.named) {
     runtime.Set(mapping.dict(), runtime.String(name), item);
   }
-  return PercentFormat(runtime, format.text(), mapping);
+  return PercentFormat(runtime, format, mapping);
 }
 
 // transformers' tojson: json.dumps(value, ensure_ascii, indent, separators, sort_keys).
@@ -248,9 +235,20 @@ Value ToJson(Runtime& runtime, const Value& input, const Bound& arguments) {
   return out.Finish();
 }
 
+// Not Jinja's: templates written for llama.cpp's interpreter parse tool arguments with it.
+Value FromJson(Runtime& runtime, const Value& input, const Bound&) {
+  RequireDefined(input);
+  if (!input.IsString()) Fail("'from_json' needs a string, found {}", TypeName(input));
+  runtime.CheckRoom(16 * input.text().size());  // the parsed document, before it is converted
+  runtime.StepText(input.text().size());
+  Result<OrderedJson> parsed = ParseOrderedJson(input.text(), "from_json");
+  if (!parsed.ok()) Fail("{}", parsed.status().message());
+  return runtime.FromJson(*parsed);
+}
+
 constexpr FilterSpec kTextFilters[] = {
     {"string", {}, ToString},
-    {"safe", {}, ToString},
+    {"safe", {}, Safe},
     {"upper", {}, Mapped<ToUpper>},
     {"lower", {}, Mapped<ToLower>},
     {"capitalize", {}, Mapped<Capitalize>},
@@ -260,12 +258,13 @@ constexpr FilterSpec kTextFilters[] = {
     {"indent", {{"width", "first", "blank"}, 0}, Indent},
     {"escape", {}, Escape},
     {"e", {}, Escape},
-    {"forceescape", {}, Escape},
+    {"forceescape", {}, ForceEscape},
     {"urlencode", {}, UrlEncode},
     {"wordcount", {}, WordCount},
     {"center", {{"width"}, 0}, Center},
     {"truncate", {{"length", "killwords", "end", "leeway"}, 0}, Truncate},
     {"format", {{}, 0, true}, Format},
+    {"from_json", {}, FromJson},
     {"tojson", {{"ensure_ascii", "indent", "separators", "sort_keys"}, 0}, ToJson},
 };
 

@@ -67,7 +67,7 @@ std::string_view StripIf(std::string_view text, Side side, Drop drop) {
 }
 
 // Up to here the library's search costs at most this many comparisons per byte.
-constexpr size_t kShortNeedle = 16;
+constexpr size_t kShortNeedle = 4;
 
 // Distance from `begin` to the first occurrence of the pattern.
 template <typename Iterator>

@@ -5,8 +5,8 @@
 
 namespace ringlet::jinja {
 
-Text::Text(std::string value, Runtime* runtime)
-    : bytes(std::move(value)), ascii(IsAscii(bytes)), owner(runtime) {}
+Text::Text(std::string value, Runtime* runtime, bool is_markup)
+    : bytes(std::move(value)), ascii(IsAscii(bytes)), markup(is_markup), owner(runtime) {}
 
 Text::~Text() {
   if (owner != nullptr) owner->Release(sizeof(Text) + bytes.size());

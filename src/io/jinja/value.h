@@ -45,13 +45,14 @@ enum class ListType : uint8_t {
 
 // Immutable text. Live bytes are charged to `owner`; null for literals, which the template owns.
 struct Text {
-  Text(std::string value, Runtime* runtime);
+  Text(std::string value, Runtime* runtime, bool is_markup = false);
   ~Text();
   Text(const Text&) = delete;
   Text& operator=(const Text&) = delete;
 
   const std::string bytes;
   const bool ascii;
+  const bool markup;  // from |safe or |escape: joining it with other text escapes that for HTML
   Runtime* const owner;
 };
 
@@ -103,6 +104,7 @@ class Value {
   double number() const { return kind_ == Kind::kFloat ? float_ : static_cast<double>(int_); }
   std::string_view text() const { return text_->bytes; }  // kString and kUndefined
   bool ascii() const { return text_->ascii; }
+  bool IsMarkup() const { return kind_ == Kind::kString && text_->markup; }
   List& list() const;
   Dict& dict() const;  // kDict and kNamespace
   template <typename T>
