@@ -38,6 +38,7 @@ ChatLoop::ChatLoop(Session session, Conversation conversation, GenerateOptions o
       conversation_(std::move(conversation)),
       options_(std::move(options)),
       globals_(globals),
+      reader_(interrupt_),
       style_(DetectTerminal(stdout)),
       seeds_(options_.sampler.seed) {}
 

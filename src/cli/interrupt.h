@@ -4,7 +4,8 @@
 namespace ringlet::cli {
 
 // While one exists, SIGINT only raises a flag; a second SIGINT before the flag is taken ends the
-// program as if nobody caught it. Blocking reads fail with EINTR. One at a time.
+// program as if nobody caught it. One at a time. Uses a pipe, so that no wait can miss a signal,
+// whichever thread it was delivered to.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -16,6 +17,11 @@ class InterruptGuard {
   bool Pending() const;
   // Pending, and lowers the flag.
   bool Take();
+  // Waits until reading from `fd` would not block: true. False when Ctrl-C is pending before that.
+  bool WaitForInput(int fd) const;
+
+ private:
+  int wake_ = -1;  // readable while the flag is up
 };
 
 }  // namespace ringlet::cli

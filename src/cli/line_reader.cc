@@ -1,8 +1,8 @@
 #include "cli/line_reader.h"
 
-#include <cerrno>
-#include <cstdint>
+#include <array>
 #include <cstdio>
+#include <utility>
 
 #include <unistd.h>
 
@@ -26,10 +26,10 @@ constexpr size_t kMaxLine = size_t{16} << 20;
 
 #ifdef RINGLET_LIBEDIT
 
-// libedit with one history. It reads through ReadChar, because its own reader retries a read that a
-// signal interrupted, and Ctrl-C would then be seen only at the next key.
+// libedit with one history. It reads through ReadChar, because its own reader does not end for
+// Ctrl-C.
 struct LineReader::Editor {
-  Editor() {
+  explicit Editor(const InterruptGuard& guard) : interrupt(guard) {
     // Lines are UTF-8 whatever the user's locale: libedit converts by LC_CTYPE.
     std::setlocale(LC_CTYPE, "");
     if (std::string_view(nl_langinfo(CODESET)) != "UTF-8") std::setlocale(LC_CTYPE, "C.UTF-8");
@@ -62,9 +62,9 @@ struct LineReader::Editor {
   static int ReadChar(EditLine* line, wchar_t* out) {
     std::mbstate_t state{};
     while (true) {
+      if (!Of(line)->interrupt.WaitForInput(STDIN_FILENO)) return -1;
       char byte = 0;
       const ssize_t got = read(STDIN_FILENO, &byte, 1);
-      if (got < 0 && errno == EINTR) Of(line)->interrupted = true;
       if (got <= 0) return static_cast<int>(got);
       const size_t used = std::mbrtowc(out, &byte, 1, &state);
       if (used == static_cast<size_t>(-2)) continue;  // more bytes needed
@@ -76,19 +76,18 @@ struct LineReader::Editor {
     }
   }
 
+  const InterruptGuard& interrupt;
   EditLine* edit = nullptr;
   History* history = nullptr;
   std::string prompt;
-  bool interrupted = false;
 };
 
 LineReader::Event LineReader::Read(const std::string& prompt, std::string& line) {
   if (!editor_) return ReadPlain(prompt, line);
   editor_->prompt = prompt;
-  editor_->interrupted = false;
   int count = 0;
   const char* text = el_gets(editor_->edit, &count);
-  if (editor_->interrupted) {
+  if (interrupt_.Pending()) {
     el_reset(editor_->edit);
     std::fputc('\n', stdout);
     return Event::kInterrupt;
@@ -111,10 +110,11 @@ LineReader::Event LineReader::Read(const std::string& prompt, std::string& line)
 
 #endif
 
-LineReader::LineReader() : interactive_(DetectTerminal(stdin).tty && DetectTerminal(stdout).tty) {
+LineReader::LineReader(const InterruptGuard& interrupt)
+    : interrupt_(interrupt), interactive_(DetectTerminal(stdin).tty && DetectTerminal(stdout).tty) {
 #ifdef RINGLET_LIBEDIT
   if (!interactive_) return;
-  editor_ = std::make_unique<Editor>();
+  editor_ = std::make_unique<Editor>(interrupt);
   if (editor_->edit == nullptr || editor_->history == nullptr) editor_.reset();
 #endif
 }
@@ -126,20 +126,27 @@ LineReader::Event LineReader::ReadPlain(const std::string& prompt, std::string& 
     std::fputs(prompt.c_str(), stdout);
     std::fflush(stdout);
   }
-  line.clear();
+  size_t searched = 0;
   while (true) {
-    errno = 0;
-    const int c = std::fgetc(stdin);
-    if (c == EOF) {
-      if (std::ferror(stdin) != 0 && errno == EINTR) {
-        std::clearerr(stdin);
-        return Event::kInterrupt;
-      }
-      return line.empty() ? Event::kEnd : Event::kLine;
+    const size_t end = buffered_.find('\n', searched);
+    if (end != std::string::npos) {
+      line = buffered_.substr(0, end);
+      buffered_.erase(0, end + 1);
+      return Event::kLine;
     }
-    if (c == '\n') return Event::kLine;
-    if (line.size() >= kMaxLine) return Event::kEnd;
-    line.push_back(static_cast<char>(c));
+    searched = buffered_.size();
+    if (searched > kMaxLine) return Event::kEnd;
+    if (!interrupt_.WaitForInput(STDIN_FILENO)) return Event::kInterrupt;
+    std::array<char, 4096> block;
+    const ssize_t got = read(STDIN_FILENO, block.data(), block.size());
+    if (got > 0) {
+      buffered_.append(block.data(), static_cast<size_t>(got));
+      continue;
+    }
+    // The last line may lack its end.
+    line = std::move(buffered_);
+    buffered_.clear();
+    return line.empty() ? Event::kEnd : Event::kLine;
   }
 }
 

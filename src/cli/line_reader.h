@@ -2,8 +2,9 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
+
+#include "cli/interrupt.h"
 
 namespace ringlet::cli {
 
@@ -13,7 +14,8 @@ class LineReader {
  public:
   enum class Event { kLine, kInterrupt, kEnd };
 
-  LineReader();
+  // `interrupt` must outlive the reader.
+  explicit LineReader(const InterruptGuard& interrupt);
   ~LineReader();
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
@@ -29,7 +31,9 @@ class LineReader {
   struct Editor;
   Event ReadPlain(const std::string& prompt, std::string& line);
 
+  const InterruptGuard& interrupt_;
   bool interactive_;
+  std::string buffered_;  // read but not yet part of a line
   std::unique_ptr<Editor> editor_;
 };
 

@@ -123,6 +123,8 @@ class InspectTest(CliTest):
 
     def test_model_directory(self):
         text = self.good("inspect", self.model)
+        self.assertIn("Memory per token    384 B", text)
+        self.assertIn("Memory per sequence 32.0 KiB", text)
         self.assertIn("11: (4 lightning + 1 softmax) x 2 + 1 softmax", text)
         shape = json.loads(self.good("inspect", self.model, "--json"))
         self.assertTrue(shape["tokenizer"])
@@ -435,10 +437,11 @@ class ChatTest(CliTest):
 class Pseudoterminal:
     """The program on a terminal of its own."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, environment=None):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execvpe(BINARY, [BINARY, *map(str, arguments)], os.environ | {"TERM": "xterm"})
+            os.execvpe(BINARY, [BINARY, *map(str, arguments)],
+                       os.environ | {"TERM": "xterm"} | (environment or {}))
         self.output = b""
 
     def read_until(self, predicate):
@@ -513,6 +516,36 @@ class TerminalTest(CliTest):
         terminal.read_until(lambda output: output.endswith(b"> "))
         terminal.send("\x04")
         self.assertEqual(terminal.finish(), 0)
+
+    def test_lines_are_utf8_in_any_locale(self):
+        path = self.directory / "utf8.json"
+        for locale in ("C", "C.UTF-8"):
+            terminal = Pseudoterminal("chat", self.model, environment={"LC_ALL": locale})
+            terminal.read_until(lambda output: output.endswith(b"> "))
+            size = len(terminal.output)
+            terminal.send("/system caf\u00e9 \U0001f642\n")
+            terminal.read_until(lambda output: output[size:].endswith(b"\n> "))
+            terminal.send(f"/save {path}\n/exit\n")
+            self.assertEqual(terminal.finish(), 0)
+            saved = json.loads(path.read_text(encoding="utf-8"))["messages"]
+            self.assertEqual(saved[0]["content"], "caf\u00e9 \U0001f642")
+
+    def test_color_only_where_it_is_welcome(self):
+        for environment, escapes in (({}, True), ({"NO_COLOR": "1"}, False),
+                                     ({"TERM": "dumb"}, False)):
+            terminal = Pseudoterminal("chat", self.model, environment=environment)
+            terminal.read_until(lambda output: output.endswith(b"> "))
+            self.assertEqual(b"\x1b[2m" in terminal.output, escapes, environment)
+            terminal.send("\x04")
+            terminal.finish()
+
+    def test_loading_shows_a_bar_that_goes_away(self):
+        terminal = Pseudoterminal("run", self.model, "-p", "x", "-n", 1)
+        self.assertEqual(terminal.finish(), 0)
+        self.assertIn(b"Loading", terminal.output)
+        self.assertIn(b"%", terminal.output)
+        # The last thing drawn on the bar's line is its erasure.
+        self.assertNotIn(b"Loading", terminal.output.split(b"\r\x1b[K")[-1])
 
     def test_errors_do_not_end_a_terminal_chat(self):
         terminal = Pseudoterminal("chat", self.model, "-n", "3")
