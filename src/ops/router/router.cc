@@ -11,9 +11,12 @@
 namespace ringlet {
 namespace {
 
-constexpr double kLowest = -std::numeric_limits<double>::infinity();
+// An expert outside the best groups; a NaN counts as a little more, so that it is the last choice
+// among the others but never worse than what is out.
+constexpr double kOut = -std::numeric_limits<double>::infinity();
+constexpr double kNanChoice = std::numeric_limits<double>::lowest();
 
-// Indices of the `count` largest values, ties and NaN (already mapped to kLowest) by lower index.
+// Indices of the `count` largest values (none is NaN), ties by lower index.
 void TopIndices(std::span<const double> values, int64_t count, std::vector<int32_t>* order) {
   order->resize(values.size());
   for (size_t i = 0; i < values.size(); ++i) (*order)[i] = static_cast<int32_t>(i);
@@ -49,7 +52,7 @@ void Scores(const RouterArgs& args, const float* logits, Workspace* work) {
   }
   for (size_t e = 0; e < experts; ++e) {
     const double biased = work->score[e] + (args.bias != nullptr ? args.bias[e] : 0.0f);
-    work->choice[e] = std::isnan(biased) ? kLowest : biased;
+    work->choice[e] = std::isnan(biased) ? kNanChoice : biased;
   }
 }
 
@@ -59,8 +62,8 @@ void MaskGroups(const RouterArgs& args, Workspace* work) {
   const int64_t width = args.experts / args.groups;
   work->group_score.resize(static_cast<size_t>(args.groups));
   for (int64_t g = 0; g < args.groups; ++g) {
-    double best = kLowest;
-    double second = kLowest;
+    double best = kOut;
+    double second = kOut;
     for (int64_t e = g * width; e < (g + 1) * width; ++e) {
       const double value = work->choice[static_cast<size_t>(e)];
       if (value > best) {
@@ -76,7 +79,7 @@ void MaskGroups(const RouterArgs& args, Workspace* work) {
   std::vector<bool> keep(static_cast<size_t>(args.groups), false);
   for (const int32_t g : work->order) keep[static_cast<size_t>(g)] = true;
   for (int64_t e = 0; e < args.experts; ++e) {
-    if (!keep[static_cast<size_t>(e / width)]) work->choice[static_cast<size_t>(e)] = kLowest;
+    if (!keep[static_cast<size_t>(e / width)]) work->choice[static_cast<size_t>(e)] = kOut;
   }
 }
 

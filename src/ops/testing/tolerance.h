@@ -14,10 +14,9 @@
 
 namespace ringlet::testing {
 
-// Half an ulp of 1: the relative error of one rounding to the type.
+// Half the step above 1: the largest relative error of one rounding to the type.
 inline constexpr double kF32Round = 0x1p-24;
-inline constexpr double kBf16Round = 0x1p-9;
-inline constexpr double kF16Round = 0x1p-11;
+inline constexpr double kBf16Round = 0x1p-8;
 // Absolute: results below the smallest normal fp32 may be flushed (the BF16 dot product does).
 inline constexpr double kF32Tiny = 0x1p-126;
 
@@ -30,17 +29,11 @@ inline double SumBound(int64_t roundings, double magnitude) {
 // Error of a dot product over k terms in fp32: k additions and a rounding of each product.
 inline double DotBound(int64_t k, double magnitude) { return SumBound(k + 2, magnitude); }
 
-// Additional error from inputs rounded to BF16 first.
-inline double Bf16InputBound(double magnitude) { return kBf16Round * magnitude; }
-
 // Additional error from one group of int8 activations with the given largest |x|: half a step per
 // input, times the sum of the group's |w|; the step and its inverse are rounded themselves.
 inline double Int8GroupBound(double amax, double weight_magnitude) {
   return amax / 127.0 * (0.5 + 127.0 * 4.0 * kF32Round) * weight_magnitude;
 }
-
-// Error of the vector exponential: 2 ulp of the result, or one subnormal step.
-inline double ExpBound(double exact) { return 4.0 * kF32Round * exact + 0x1p-149; }
 
 // Passes when every got[i] is within bound[i] of want[i]. NaN matches NaN only and infinity the
 // same infinity only. A bound that is not positive and finite is a mistake of the test and fails.
