@@ -11,8 +11,8 @@ namespace ringlet {
 
 }  // namespace ringlet
 
-#define RINGLET_CHECK(condition, detail)                                            \
-  do {                                                                              \
-    if (!(condition)) [[unlikely]]                                                  \
-      ::ringlet::CheckFailed(__FILE__, __LINE__, #condition, (detail));             \
+#define RINGLET_CHECK(condition, detail)                                \
+  do {                                                                  \
+    if (!(condition)) [[unlikely]]                                      \
+      ::ringlet::CheckFailed(__FILE__, __LINE__, #condition, (detail)); \
   } while (false)

@@ -10,25 +10,25 @@ namespace ringlet {
 
 // Bits of a feature mask. A kernel table names the bits it needs.
 enum CpuFeature : uint32_t {
-  kCpuAvx2Fma = 1u << 0,      // AVX2 + FMA + F16C, with OS support for ymm state
-  kCpuAvx512 = 1u << 1,       // AVX-512 F/BW/DQ/VL/CD, with OS support for zmm state
+  kCpuAvx2Fma = 1u << 0,  // AVX2 + FMA + F16C, with OS support for ymm state
+  kCpuAvx512 = 1u << 1,   // AVX-512 F/BW/DQ/VL/CD, with OS support for zmm state
   kCpuAvx512Vnni = 1u << 2,
   kCpuAvx512Bf16 = 1u << 3,
   kCpuNeon = 1u << 4,
 };
 
 struct CpuInfo {
-  uint32_t features = 0;      // bitwise or of CpuFeature
-  std::string model_name;     // as the operating system reports it, may be empty
-  int usable_cores = 1;       // after affinity and cgroup limits
+  uint32_t features = 0;   // bitwise or of CpuFeature
+  std::string model_name;  // as the operating system reports it, may be empty
+  int usable_cores = 1;    // after affinity and cgroup limits
 };
 
 CpuInfo DetectCpu();
 
 // The instruction sets a kernel may be compiled for, best first. Each later one is a subset.
 struct IsaLevel {
-  std::string_view name;      // "avx512_bf16", "avx512", "avx2", "neon", "scalar"
-  uint32_t required;          // feature bits
+  std::string_view name;  // "avx512_bf16", "avx512", "avx2", "neon", "scalar"
+  uint32_t required;      // feature bits
 };
 const std::vector<IsaLevel>& IsaLevels();
 

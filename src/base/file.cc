@@ -35,6 +35,12 @@ class Descriptor {
   int fd_;
 };
 
+// Without O_NONBLOCK, opening a named pipe waits for a writer, and the check that refuses it would
+// never run. Regular files ignore the flag.
+int OpenToRead(const std::string& path) {
+  return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
 // The size of an open regular file; directories and devices are refused.
 Result<uint64_t> RegularFileSize(int fd, const std::string& path) {
   struct stat info {};
@@ -49,7 +55,7 @@ Result<uint64_t> RegularFileSize(int fd, const std::string& path) {
 }  // namespace
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
-  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Descriptor fd(OpenToRead(path));
   if (fd.get() < 0) return ErrnoStatus(path, "open");
   RINGLET_ASSIGN_OR_RETURN(const uint64_t size, RegularFileSize(fd.get(), path));
   const std::byte* data = nullptr;
@@ -66,7 +72,7 @@ MappedFile::~MappedFile() {
 }
 
 Result<std::string> ReadFile(const std::string& path, uint64_t max_bytes) {
-  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  Descriptor fd(OpenToRead(path));
   if (fd.get() < 0) return ErrnoStatus(path, "open");
   RINGLET_ASSIGN_OR_RETURN(const uint64_t size, RegularFileSize(fd.get(), path));
   if (size > max_bytes) {

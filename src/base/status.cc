@@ -6,13 +6,20 @@ namespace ringlet {
 
 std::string_view StatusCodeName(StatusCode code) {
   switch (code) {
-    case StatusCode::kOk: return "ok";
-    case StatusCode::kInvalidInput: return "invalid input";
-    case StatusCode::kNotFound: return "not found";
-    case StatusCode::kUnsupported: return "unsupported";
-    case StatusCode::kResource: return "resource exhausted";
-    case StatusCode::kIo: return "i/o error";
-    case StatusCode::kCancelled: return "cancelled";
+    case StatusCode::kOk:
+      return "ok";
+    case StatusCode::kInvalidInput:
+      return "invalid input";
+    case StatusCode::kNotFound:
+      return "not found";
+    case StatusCode::kUnsupported:
+      return "unsupported";
+    case StatusCode::kResource:
+      return "resource exhausted";
+    case StatusCode::kIo:
+      return "i/o error";
+    case StatusCode::kCancelled:
+      return "cancelled";
   }
   return "unknown";
 }

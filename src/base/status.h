@@ -16,12 +16,12 @@ namespace ringlet {
 
 enum class StatusCode {
   kOk,
-  kInvalidInput,   // a file, flag or field holds something wrong
-  kNotFound,       // a named file, tensor, preset or key does not exist
-  kUnsupported,    // well formed, but this build does not implement it
-  kResource,       // memory, disk space or a configured limit is exhausted
-  kIo,             // the operating system refused an operation
-  kCancelled,      // the caller asked to stop
+  kInvalidInput,  // a file, flag or field holds something wrong
+  kNotFound,      // a named file, tensor, preset or key does not exist
+  kUnsupported,   // well formed, but this build does not implement it
+  kResource,      // memory, disk space or a configured limit is exhausted
+  kIo,            // the operating system refused an operation
+  kCancelled,     // the caller asked to stop
 };
 
 // "invalid input", "not found", ...
@@ -52,8 +52,8 @@ Status BadInput(std::string_view source, std::string_view field, std::string_vie
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                  // NOLINT: implicit by design
-  Result(Status status) : status_(std::move(status)) {           // NOLINT: implicit by design
+  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit by design
+  Result(Status status) : status_(std::move(status)) {  // NOLINT: implicit by design
     RINGLET_CHECK(!status_.ok(), "a Result needs a value or an error");
   }
 
@@ -87,14 +87,14 @@ class [[nodiscard]] Result {
 #define RINGLET_CONCAT_INNER(a, b) a##b
 #define RINGLET_CONCAT(a, b) RINGLET_CONCAT_INNER(a, b)
 
-#define RINGLET_RETURN_IF_ERROR(expr)                          \
-  do {                                                         \
+#define RINGLET_RETURN_IF_ERROR(expr)                                                           \
+  do {                                                                                          \
     if (::ringlet::Status ringlet_status = (expr); !ringlet_status.ok()) return ringlet_status; \
   } while (false)
 
 // RINGLET_ASSIGN_OR_RETURN(auto x, F()); declares or assigns x, or returns F's error.
-#define RINGLET_ASSIGN_OR_RETURN(lhs, expr)                                   \
-  auto RINGLET_CONCAT(ringlet_result_, __LINE__) = (expr);                    \
-  if (!RINGLET_CONCAT(ringlet_result_, __LINE__).ok())                        \
-    return RINGLET_CONCAT(ringlet_result_, __LINE__).status();                \
+#define RINGLET_ASSIGN_OR_RETURN(lhs, expr)                    \
+  auto RINGLET_CONCAT(ringlet_result_, __LINE__) = (expr);     \
+  if (!RINGLET_CONCAT(ringlet_result_, __LINE__).ok())         \
+    return RINGLET_CONCAT(ringlet_result_, __LINE__).status(); \
   lhs = std::move(RINGLET_CONCAT(ringlet_result_, __LINE__)).value()

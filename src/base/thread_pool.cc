@@ -39,8 +39,7 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::ParallelFor(int64_t tasks,
-                             const std::function<void(int64_t, int)>& task) {
+void ThreadPool::ParallelFor(int64_t tasks, const std::function<void(int64_t, int)>& task) {
   if (workers_.empty() || tasks <= 1) {
     for (int64_t i = 0; i < tasks; ++i) task(i, 0);
     return;

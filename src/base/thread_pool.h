@@ -37,11 +37,11 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::atomic<uint64_t> generation_{0};   // a region has begun when this changes
-  std::atomic<int> running_{0};           // workers that have not finished the region
+  std::atomic<uint64_t> generation_{0};  // a region has begun when this changes
+  std::atomic<int> running_{0};          // workers that have not finished the region
   std::atomic<int64_t> next_{0};
   std::atomic<bool> stop_{false};
-  int sleepers_ = 0;                      // guarded by mutex_
+  int sleepers_ = 0;  // guarded by mutex_
   int64_t tasks_ = 0;
   const std::function<void(int64_t, int)>* task_ = nullptr;
 };

@@ -1,6 +1,6 @@
 // The byte alphabet of byte-level BPE: vocabularies spell each byte as one printable character.
 // Bytes 33-126, 161-172 and 174-255 stand for themselves (as Latin-1); the other 68, in ascending
-// order, are U+0100, U+0101, ... ("Ġ", U+0120, is the space).
+// order, are U+0100, U+0101, ... (U+0120 is the space).
 #pragma once
 
 #include <optional>

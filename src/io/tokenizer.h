@@ -49,10 +49,9 @@ class Tokenizer {
   Tokenizer& operator=(const Tokenizer&) = delete;
 
   // The ids of `text`, without a BOS. Added tokens that are not special are found in both modes.
-  // Bytes without a token become the model's unknown token, or nothing when it has none or a special
-  // one: in kText no special token comes out, whatever the text. Errors are
-  // kResource: a text above kMaxTextBytes, or a pre-tokenizer pattern from the file that backtracks
-  // without end.
+  // Bytes without a token become the model's unknown token, or nothing when it has none or a
+  // special one: in kText no special token comes out, whatever the text. Errors are kResource: a
+  // text above kMaxTextBytes, or a pre-tokenizer pattern from the file that backtracks without end.
   Result<std::vector<int32_t>> Encode(std::string_view text, SpecialTokens mode) const;
 
   // The bytes of the ids, one after another: not always valid UTF-8 (StreamDecoder makes it so).
