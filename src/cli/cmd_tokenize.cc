@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/input.h"
 #include "cli/load.h"
+#include "cli/terminal.h"
 #include "cli/text_model.h"
 
 namespace ringlet::cli {
@@ -64,8 +65,9 @@ class TokenizeCommand : public Command {
       fmt::print("{}\n", json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
       return {};
     }
-    // The bytes and nothing else: a file decoded from its tokens is the same file.
+    // Into a file or pipe the bytes and nothing else: a file decoded from its tokens is the same.
     std::fwrite(text.data(), 1, text.size(), stdout);
+    if (DetectTerminal(stdout).tty) fmt::print("\n");
     return {};
   }
 

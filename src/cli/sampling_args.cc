@@ -30,7 +30,8 @@ constexpr std::array<std::pair<const char*, const char*>, 5> kGenerationKeys = {
 
 uint64_t FreshSeed() {
   std::random_device device;
-  return (uint64_t{device()} << 32) | device();
+  // 53 bits: a seed that any reader of --json can hold and give back.
+  return ((uint64_t{device()} << 32) | device()) >> 11;
 }
 
 }  // namespace
