@@ -45,6 +45,17 @@ function(ringlet_add_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
 endfunction()
 
+# ringlet_add_bench(name SOURCES a_bench.cc DEPS x): a Google Benchmark program, built by hand or by
+# `make bench`, never a test.
+function(ringlet_add_bench name)
+  if(NOT RINGLET_BENCH)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ringlet_options ${ARG_DEPS} benchmark::benchmark_main)
+endfunction()
+
 # ringlet_add_fuzz(name SOURCE f.cc DEPS x): with RINGLET_FUZZ a libFuzzer program; otherwise, with
 # tests, a replay of fuzz/corpus/<name> so that past findings stay fixed.
 function(ringlet_add_fuzz name)

@@ -1,0 +1,51 @@
+// Softmax attention on one thread. Floors: decode reads K and V once (memory bandwidth); a prefill
+// chunk is bound by 4 * D * length multiply-adds / 2 per head and row.
+#include "ops/attention/attention.h"
+
+#include <benchmark/benchmark.h>
+
+#include "ops/testing/kv_data.h"
+#include "ops/testing/machine_limits.h"
+
+namespace ringlet {
+namespace {
+
+using namespace ringlet::testing;
+
+void BenchAttention(benchmark::State& state) {
+  Context context(IsaChoice::Detect(), 1);
+  Rng rng(1);
+  const int64_t length = state.range(0);
+  const int64_t count = state.range(1);
+  AttentionArgs args;
+  args.heads = 16;
+  args.kv = {KvType::kBf16, 4, 128};
+  args.scale = 0.088f;
+  KvSequence kv(args.kv, length);
+  kv.FillNormal(&rng, length);
+  const int64_t width = args.heads * args.kv.head_dim;
+  const std::vector<float> q = NormalFloats(&rng, count * width);
+  std::vector<float> out(q.size());
+  std::vector<AttentionRow> rows;
+  double positions = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    rows.push_back(
+        {q.data() + i * width, out.data() + i * width, kv.blocks(), length - count + 1 + i});
+    positions += static_cast<double>(rows.back().length);
+  }
+  args.rows = rows;
+  for (auto _ : state) {
+    Attention(context, args);
+    benchmark::DoNotOptimize(out.data());
+  }
+  ReportLimits(state, 4.0 * static_cast<double>(width) * positions,
+               static_cast<double>(args.kv.block_bytes() * (length / kBlockPositions)));
+}
+BENCHMARK(BenchAttention)
+    ->ArgNames({"length", "rows"})
+    ->Args({4096, 1})
+    ->Args({32768, 1})
+    ->Args({4096, 128});
+
+}  // namespace
+}  // namespace ringlet

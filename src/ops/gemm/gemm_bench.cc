@@ -1,0 +1,70 @@
+// GEMM on one thread. Floors: one row reads every weight byte once (memory bandwidth; the matrices
+// of a benchmark do not fit the caches together); many rows are bound by multiply-adds.
+#include <benchmark/benchmark.h>
+
+#include <memory>
+
+#include "ops/gemm/gemm.h"
+#include "ops/testing/gemm_weights.h"
+#include "ops/testing/machine_limits.h"
+
+namespace ringlet {
+namespace {
+
+using namespace ringlet::testing;
+
+// Enough copies that one pass reads more than the caches hold.
+constexpr int64_t kWorkingSet = int64_t{96} << 20;
+
+void RunGemm(benchmark::State& state, const WeightFormat& format, int64_t rows, int64_t n,
+             int64_t k) {
+  Context context(IsaChoice::Detect(), 1);
+  Rng rng(1);
+  std::vector<PackedMatrix> matrices;
+  matrices.push_back(MakeWeights(context, format, n, k, &rng).packed);
+  const int64_t bytes = matrices[0].panels() * matrices[0].panel_bytes;
+  const int64_t copies = rows == 1 ? kWorkingSet / bytes + 1 : 1;
+  while (static_cast<int64_t>(matrices.size()) < copies) {
+    PackedMatrix copy;
+    copy.format = matrices[0].format;
+    copy.quant = matrices[0].quant;
+    copy.n = n;
+    copy.k = k;
+    copy.panel_bytes = matrices[0].panel_bytes;
+    copy.data.Reset(matrices[0].data.size());
+    std::copy_n(matrices[0].data.data(), matrices[0].data.size(), copy.data.data());
+    matrices.push_back(std::move(copy));
+  }
+  const std::vector<float> x = NormalFloats(&rng, rows * k);
+  std::vector<float> y(static_cast<size_t>(rows * n));
+  PreparedRows prepared;
+  size_t next = 0;
+  for (auto _ : state) {
+    PrepareRows(context, format.format, x.data(), rows, k, &prepared);
+    Gemm(context, matrices[next], prepared, y.data());
+    next = (next + 1) % matrices.size();
+    benchmark::DoNotOptimize(y.data());
+  }
+  ReportLimits(state, 2.0 * static_cast<double>(rows * n * k),
+               static_cast<double>(bytes + 4 * rows * (n + k)));
+}
+
+const int kRegistered = [] {
+  for (const WeightFormat& format : AllWeightFormats()) {
+    // Zero points cost nothing; the layouts that differ in work.
+    if (format.quant.zero_point != 0) continue;
+    for (const int64_t rows : {1, 512}) {
+      for (const auto& [n, k] : {std::pair<int64_t, int64_t>{2048, 2048}, {576, 1536}}) {
+        const std::string name = "gemm/" + format.name + "/rows:" + std::to_string(rows) +
+                                 "/n:" + std::to_string(n) + "/k:" + std::to_string(k);
+        benchmark::RegisterBenchmark(name.c_str(), [=, n = n, k = k](benchmark::State& state) {
+          RunGemm(state, format, rows, n, k);
+        });
+      }
+    }
+  }
+  return 0;
+}();
+
+}  // namespace
+}  // namespace ringlet
