@@ -118,7 +118,10 @@ Status ChatLoop::Answer() {
   if (prompt.ok()) {
     Result<Generation> generation = Generate(*prompt);
     status = generation.status();
-    if (generation.ok()) {
+    // Stopped before the answer began: as if the message had not been sent.
+    const bool unanswered = generation.ok() && generation->finish == FinishReason::kCancelled &&
+                            generation->tokens.empty();
+    if (generation.ok() && !unanswered) {
       // Templates expect the tag that the prompt already opened.
       const std::string opened = EndsInThinking(*prompt) ? "<think>\n" : "";
       conversation_.AddAssistant(opened + generation->text);

@@ -43,6 +43,10 @@ WeightSummary Summarize(const TensorSource& source) {
   return summary;
 }
 
+std::string Plural(int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 // The weight files of a checkpoint, sorted.
 std::vector<std::string> WeightFiles(const std::string& path) {
   if (!IsDirectory(path)) return {path};
@@ -110,13 +114,14 @@ class InspectCommand : public Command {
     const Result<Checkpoint> checkpoint = OpenCheckpoint(model_);
     if (!checkpoint.ok()) return ModelFailure(checkpoint.status());
     const WeightSummary weights = Summarize(*checkpoint->tensors);
-    std::string tail = DescribeLine(
-        "Weights", fmt::format("{} in {} tensors, {} file{}", FormatBytes(weights.bytes),
-                               weights.tensors, files.size(), files.size() == 1 ? "" : "s"));
+    std::string tail =
+        DescribeLine("Weights", fmt::format("{} in {}, {}", FormatBytes(weights.bytes),
+                                            Plural(weights.tensors, "tensor"),
+                                            Plural(std::ssize(files), "file")));
     json["weights"] = {{"tensors", weights.tensors}, {"bytes", weights.bytes}, {"files", files}};
     for (const auto& [type, part] : weights.types) {
-      tail += DescribeLine("  " + type,
-                           fmt::format("{} in {} tensors", FormatBytes(part.bytes), part.tensors));
+      tail += DescribeLine("  " + type, fmt::format("{} in {}", FormatBytes(part.bytes),
+                                                    Plural(part.tensors, "tensor")));
       json["weights"]["types"][type] = {{"tensors", part.tensors}, {"bytes", part.bytes}};
     }
     DescribeTextModel(*checkpoint, tail, json);

@@ -32,6 +32,7 @@ class NewCommand : public Command {
     args.OptionalPositional("PRESET", preset_, "Name of the shape");
     args.OptionalPositional("DIR", directory_, "Directory to create");
     args.Flag("--list", list_, "List the presets and end");
+    args.Flag("--json", json_, "With --list: print one JSON array");
     args.Option("--seed", seed_, "N", "Random seed");
     args.Option("--dtype", dtype_, "TYPE", "Type of the weights: bf16 or f32");
     args.Option("--scale", scale_, "X", "Multiplies the standard deviation of every matrix");
@@ -39,6 +40,7 @@ class NewCommand : public Command {
 
   Outcome Run(const GlobalOptions& globals) override {
     if (list_) return List();
+    if (json_) return Outcome::Usage("--json: expected --list with it");
     if (preset_.empty() || directory_.empty()) {
       return Outcome::Usage("new: PRESET and DIR are required")
           .WithHint("'ringlet new --list' names the presets");
@@ -60,12 +62,18 @@ class NewCommand : public Command {
 
  private:
   Outcome List() const {
+    OrderedJson json = OrderedJson::array();
     for (const Preset& preset : Presets()) {
       RINGLET_ASSIGN_OR_RETURN(const ModelConfig config, PresetConfig(preset));
       const int64_t total = CountParameters(config).total;
-      fmt::print("{:<20}{:>8}  {}\n", preset.name, FormatParameters(static_cast<uint64_t>(total)),
-                 preset.summary);
+      if (json_) {
+        json.push_back({{"name", preset.name}, {"parameters", total}, {"summary", preset.summary}});
+      } else {
+        fmt::print("{:<20}{:>8}  {}\n", preset.name, FormatParameters(static_cast<uint64_t>(total)),
+                   preset.summary);
+      }
     }
+    if (json_) fmt::print("{}\n", json.dump(2));
     return {};
   }
 
@@ -91,6 +99,7 @@ class NewCommand : public Command {
   std::string preset_;
   std::string directory_;
   bool list_ = false;
+  bool json_ = false;
   uint64_t seed_ = 0;
   std::string dtype_ = "bf16";
   double scale_ = 1.0;

@@ -95,7 +95,9 @@ class RunCommand : public Command {
     }
     Conversation conversation;
     conversation.SetSystem(system_.value_or(""));
-    conversation.AddUser(text);
+    // A file or pipe ends in a newline that is not part of the message.
+    const bool typed = prompt_.has_value();
+    conversation.AddUser(!typed && text.ends_with('\n') ? text.substr(0, text.size() - 1) : text);
     RINGLET_ASSIGN_OR_RETURN(const std::string prompt, text_model.Render(conversation.Messages()));
     return text_model.EncodeRendered(prompt);
   }

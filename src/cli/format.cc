@@ -55,6 +55,7 @@ std::string FormatBytes(uint64_t bytes) {
 
 std::string FormatDuration(double seconds) {
   if (!(seconds < 1e9)) return "a long time";
+  if (seconds < 0.995) return fmt::format("{:.2f} s", seconds);
   if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<int64_t>(std::llround(seconds));
   if (whole < 60) return fmt::format("{} s", whole);

@@ -14,7 +14,7 @@ std::string FormatCount(uint64_t value);
 // "512 B", "1.5 KiB", "30.2 GiB": one decimal, powers of 1024.
 std::string FormatBytes(uint64_t bytes);
 
-// "0.4 s", "12 s", "3 min 20 s", "2 h 5 min".
+// "0.04 s", "1.5 s", "12 s", "3 min 20 s", "2 h 5 min".
 std::string FormatDuration(double seconds);
 
 // A model's parameters: the total with five significant digits in billions (from 1e9 on), else

@@ -27,7 +27,7 @@ TEST(FormatTest, Bytes) {
 }
 
 TEST(FormatTest, Durations) {
-  EXPECT_EQ(FormatDuration(0.04), "0.0 s");
+  EXPECT_EQ(FormatDuration(0.04), "0.04 s");
   EXPECT_EQ(FormatDuration(9.96), "10 s");
   EXPECT_EQ(FormatDuration(59.7), "1 min 0 s");
   EXPECT_EQ(FormatDuration(3725), "1 h 2 min");

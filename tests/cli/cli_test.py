@@ -96,6 +96,7 @@ class UsageTest(CliTest):
         self.bad(2, "--dtype", "new", "tiny-hybrid", self.directory / "x", "--dtype", "int8")
         self.bad(2, "--scale", "new", "tiny-hybrid", self.directory / "x", "--scale", "0")
         self.bad(2, "PRESET", "new")
+        self.bad(2, "--list", "new", "tiny-hybrid", self.directory / "x", "--json")
 
     def test_missing_model_has_a_hint(self):
         for command in (["run", "-p", "x"], ["chat"], ["tokenize", "-p", "x"]):
@@ -159,6 +160,9 @@ class NewTest(CliTest):
     def test_list(self):
         text = self.good("new", "--list")
         self.assertRegex(text, r"ring-mini-linear +16\.423B")
+        presets = json.loads(self.good("new", "--list", "--json"))
+        self.assertEqual(len(presets), len(text.splitlines()))
+        self.assertEqual(presets[0]["name"], "ring-mini-linear")
 
     def test_refuses_a_full_directory_and_unknown_presets(self):
         self.bad(1, str(self.model), "new", "tiny-hybrid", self.model)
@@ -306,6 +310,9 @@ class RunTest(CliTest):
         self.assertEqual(self.run_json("-f", path, *arguments)["tokens"], want)
         self.assertEqual(self.run_json(*arguments, text="hello")["tokens"], want)
         self.assertEqual(self.run_json("-f", "-", *arguments, text="hello")["tokens"], want)
+        # The newline that ends a file is not part of a message, but part of a text to continue.
+        self.assertEqual(self.run_json(*arguments, text="hello\n")["tokens"], want)
+        self.assertEqual(self.run_json("--raw", *arguments, text="hello\n")["prompt_tokens"], 6)
 
     def test_raw_and_chat(self):
         chat = self.run_json("-p", "hello", "--temp", 0, "-n", 5, "--chat")
@@ -333,6 +340,24 @@ class RunTest(CliTest):
         self.bad(1, "refused", "run", self.model, "-p", "refuse")
         self.bad(1, "no tokens", "run", self.model, "--raw", "-p", "")
         self.bad(1, "/no/such/file", "run", self.model, "-f", "/no/such/file")
+
+    def test_context_limit(self):
+        path = self.model / "config.json"
+        before = path.read_text()
+        try:
+            path.write_text(json.dumps(json.loads(before) | {"max_position_embeddings": 40}))
+            found = self.run_json("-p", "hello", "--ignore-eos")
+            self.assertEqual(found["prompt_tokens"] + len(found["tokens"]), 40)
+            self.assertEqual(found["finish_reason"], "length")
+            self.bad(1, "found 53 tokens, expected at most 40", "run", self.model, "-p", "x" * 50)
+        finally:
+            path.write_text(before)
+
+    def test_bytes_that_are_not_text(self):
+        result = subprocess.run([BINARY, "run", str(self.model), "-n", "3"], input=b"\xff\xfe a",
+                                capture_output=True, timeout=SECONDS)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        result.stdout.decode("utf-8")
 
     def test_generation_config(self):
         path = self.model / "generation_config.json"
