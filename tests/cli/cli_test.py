@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -485,6 +486,11 @@ class Pseudoterminal:
             self.output += block
 
     def send(self, text):
+        # libedit shows its prompt a moment before it stops the terminal's own line editing, which
+        # would swallow a Ctrl-D that comes between the two: faster than any person types.
+        deadline = time.monotonic() + 0.5
+        while termios.tcgetattr(self.fd)[3] & termios.ICANON and time.monotonic() < deadline:
+            time.sleep(0.005)
         os.write(self.fd, text.encode())
 
     def finish(self):
