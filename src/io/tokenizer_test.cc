@@ -74,7 +74,7 @@ TEST(Tokenizer, PlainTextNeverBecomesSpecial) {
 // Not through merges and not as a whole piece either.
 TEST(Tokenizer, BpeNeverMakesSpecialTokens) {
   Json json = TinyTokenizerJson({{"E", "O"}, {"EO", "S"}, {"EOS", "x"}});
-  json["added_tokens"] = {AddedTokenJson(257, "EOS", true)};
+  json["added_tokens"] = Json::array({AddedTokenJson(257, "EOS", true)});
   for (const bool ignore_merges : {false, true}) {
     json["model"]["ignore_merges"] = ignore_merges;
     const auto tokenizer = Load(json);
@@ -131,8 +131,8 @@ TEST(Tokenizer, NormalizesWhereAsked) {
 
 TEST(Tokenizer, BosFromTheTemplate) {
   Json json = ChatTokenizerJson();
-  const Json text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
-  const Json bos = {{"SpecialToken", {{"id", "<|end|>"}, {"type_id", 0}}}};
+  const Json text = Json::object({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+  const Json bos = Json::object({{"SpecialToken", {{"id", "<|end|>"}, {"type_id", 0}}}});
   const Json entry = {{"id", "<|end|>"}, {"ids", {300}}, {"tokens", {"<|end|>"}}};
   json["post_processor"] = {{"type", "Sequence"},
                             {"processors",
@@ -146,7 +146,7 @@ TEST(Tokenizer, BosFromTheTemplate) {
   EXPECT_EQ(tokenizer->bos_id(), 300);
   EXPECT_TRUE(tokenizer->adds_bos());
   EXPECT_EQ(Encode(*tokenizer, "a"), (Ids{'a'}));
-  json["post_processor"]["processors"][1]["single"] = {text};
+  json["post_processor"]["processors"][1]["single"] = Json::array({text});
   const auto without = Load(json);
   ASSERT_TRUE(without);
   EXPECT_FALSE(without->adds_bos());
@@ -160,7 +160,7 @@ TEST(Tokenizer, UnknownTokens) {
   EXPECT_FALSE(Load(json)->covers_all_bytes());
   json["model"]["unk_token"] = "<unk>";
   EXPECT_EQ(Encode(*Load(json), "a\xE9z"), (Ids{'a', 400, 'z'}));
-  json["added_tokens"] = {AddedTokenJson(400, "<unk>", true)};
+  json["added_tokens"] = Json::array({AddedTokenJson(400, "<unk>", true)});
   EXPECT_EQ(Encode(*Load(json), "a\xE9z"), (Ids{'a', 'z'}));
 }
 

@@ -161,7 +161,9 @@ RINGLET_INLINE F32 Min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }
 RINGLET_INLINE F32 Fma(F32 a, F32 b, F32 c) { return {a.v * b.v + c.v}; }
 RINGLET_INLINE F32 Round(F32 a) { return {__builtin_nearbyintf(a.v)}; }
 RINGLET_INLINE F32 Pow2(F32 integer) {
-  return {std::bit_cast<float>(static_cast<uint32_t>(static_cast<int>(integer.v) + 127) << 23)};
+  // NaN has no integer value; the factor it came with carries it.
+  const int n = integer.v == integer.v ? static_cast<int>(integer.v) : 0;
+  return {std::bit_cast<float>(static_cast<uint32_t>(n + 127) << 23)};
 }
 RINGLET_INLINE F32 LoadBf16(const uint16_t* p) {
   return {std::bit_cast<float>(static_cast<uint32_t>(*p) << 16)};
