@@ -25,10 +25,11 @@ constexpr bool kInstrumented = false;
 
 // Sanitizers and unoptimized code multiply the frames of a recursion and the time.
 #ifdef NDEBUG
-constexpr bool kSlow = kInstrumented;
+constexpr bool kOptimized = true;
 #else
-constexpr bool kSlow = true;
+constexpr bool kOptimized = false;
 #endif
+constexpr bool kSlow = kInstrumented || !kOptimized;
 constexpr size_t kStackBytes = (kSlow ? 2048 : 256) << 10;
 constexpr double kSeconds = kSlow ? 20 : 1;
 

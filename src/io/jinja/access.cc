@@ -73,18 +73,10 @@ struct SliceRange {
   size_t count = 0;
 };
 
-int64_t SliceIndex(const Value& value, std::string_view what) {
-  RequireDefined(value);
-  if (!value.IsInteger()) {
-    Fail("slice {} must be an integer or none, not {}", what, TypeName(value));
-  }
-  return value.integer();
-}
-
 // Python's slice.indices.
 SliceRange ResolveSlice(const Value& start, const Value& stop, const Value& step, size_t length) {
   SliceRange range;
-  range.step = step.IsNone() ? 1 : SliceIndex(step, "step");
+  range.step = step.IsNone() ? 1 : step.integer();
   if (range.step == 0) Fail("slice step cannot be zero");
   range.step = std::max<int64_t>(range.step, -INT64_MAX);
   const auto size = static_cast<int64_t>(length);
@@ -95,8 +87,8 @@ SliceRange ResolveSlice(const Value& start, const Value& stop, const Value& step
     if (index < 0) index = index < -size ? -1 : index + size;  // below the start either way
     return std::clamp(index, low, high);
   };
-  range.start = start.IsNone() ? (down ? high : low) : clamp(SliceIndex(start, "start"));
-  const int64_t end = stop.IsNone() ? (down ? low : high) : clamp(SliceIndex(stop, "stop"));
+  range.start = start.IsNone() ? (down ? high : low) : clamp(start.integer());
+  const int64_t end = stop.IsNone() ? (down ? low : high) : clamp(stop.integer());
   const int64_t distance = down ? range.start - end : end - range.start;
   if (distance > 0) {
     const int64_t stride = down ? -range.step : range.step;
@@ -186,8 +178,14 @@ Value GetAttribute(Runtime& runtime, const Value& value, std::string_view name) 
 Value Slice(Runtime& runtime, const Value& value, const Value& start, const Value& stop,
             const Value& step) {
   RequireDefined(value);
+  // What Python refuses with a TypeError is undefined in Jinja, as a missing item is.
+  for (const Value* bound : {&start, &stop, &step}) {
+    if (!bound->IsNone() && !bound->IsInteger()) return MissingItem(runtime, value, *bound);
+  }
   if (value.IsString()) return SliceString(runtime, value, start, stop, step);
-  if (!Subscriptable(value)) Fail("'{}' object cannot be sliced", TypeName(value));
+  if (!Subscriptable(value)) {
+    return runtime.Undefined(fmt::format("{} has no slices", ObjectName(value)));
+  }
   const List& list = value.list();
   const SliceRange range = ResolveSlice(start, stop, step, list.items.size());
   runtime.CheckRoom(range.count * sizeof(Value));

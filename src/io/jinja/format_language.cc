@@ -38,7 +38,8 @@ class PercentFormatter {
       pos_ = percent;
       if (pos_ < format_.size()) Convert();
     }
-    const bool one_mapping = arguments_.Is(Kind::kDict) || arguments_.Is(Kind::kList);
+    const bool one_mapping =
+        arguments_.Is(Kind::kDict) || arguments_.Is(Kind::kList) || arguments_.IsUndefined();
     const bool tuple = arguments_.IsSequence(ListType::kTuple);
     if (next_ < values_.size() && !used_mapping_ && (tuple || !one_mapping)) {
       Fail("not all arguments converted during string formatting");

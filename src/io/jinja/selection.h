@@ -17,8 +17,10 @@ Value IgnoreCase(Runtime& runtime, const Value& value);
 
 using SortKey = std::vector<Value>;
 
-// Stable, like Python's sorted(); reversed order keeps equal items in their order too.
+// Stable, like Python's sorted(); reversed order keeps equal items in their order too. Keys compare
+// as lists (an element decides only where the two differ) or as their one element alone, which
+// fails for equal elements without an order.
 void SortByKeys(Runtime& runtime, std::vector<Value>& items, const std::vector<SortKey>& keys,
-                bool reverse);
+                bool reverse, bool as_lists);
 
 }  // namespace ringlet::jinja

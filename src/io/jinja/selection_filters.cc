@@ -121,7 +121,7 @@ Value Sort(Runtime& runtime, const Value& input, const Bound& arguments) {
   std::vector<Value> items = Iterate(runtime, input);
   const auto keys =
       KeysOf(runtime, items, arguments.Get(2), arguments.Flag(1, false), /*many=*/true);
-  SortByKeys(runtime, items, keys, arguments.Flag(0, false));
+  SortByKeys(runtime, items, keys, arguments.Flag(0, false), /*as_lists=*/true);
   return runtime.NewList(ListType::kList, std::move(items));
 }
 
@@ -161,7 +161,7 @@ Value GroupBy(Runtime& runtime, const Value& input, const Bound& arguments) {
   const Value* otherwise = arguments.Given(1) ? arguments.Get(1) : nullptr;
   const bool case_sensitive = arguments.Flag(2, false);
   auto keys = KeysOf(runtime, items, &path, case_sensitive, false, otherwise);
-  SortByKeys(runtime, items, keys, false);
+  SortByKeys(runtime, items, keys, /*reverse=*/false, /*as_lists=*/false);
   keys = KeysOf(runtime, items, &path, case_sensitive, false, otherwise);
   const Value out = runtime.NewList(ListType::kList);
   for (size_t i = 0; i < items.size();) {
@@ -229,13 +229,13 @@ Value IgnoreCase(Runtime& runtime, const Value& value) {
 }
 
 void SortByKeys(Runtime& runtime, std::vector<Value>& items, const std::vector<SortKey>& keys,
-                bool reverse) {
+                bool reverse, bool as_lists) {
   std::vector<size_t> order(items.size());
   std::iota(order.begin(), order.end(), size_t{0});
   const auto before = [&](size_t a, size_t b) {
     runtime.Step();
     for (size_t i = 0; i < keys[a].size(); ++i) {
-      if (Equal(runtime, keys[a][i], keys[b][i])) continue;
+      if (as_lists && Equal(runtime, keys[a][i], keys[b][i])) continue;
       return Compare(runtime, reverse ? Operator::kGreater : Operator::kLess, keys[a][i],
                      keys[b][i]);
     }

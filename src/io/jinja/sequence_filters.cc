@@ -74,7 +74,6 @@ Value Reverse(Runtime& runtime, const Value& input, const Bound&) {
   if (input.IsString()) {
     return Slice(runtime, input, Value(), Value(), Value::Int(-1));
   }
-  RequireDefined(input);
   if (!IsIterable(input)) Fail("argument must be iterable");
   std::vector<Value> items = Iterate(runtime, input);
   std::reverse(items.begin(), items.end());
@@ -108,7 +107,7 @@ Value DictSort(Runtime& runtime, const Value& input, const Bound& arguments) {
     keys.push_back({arguments.Flag(0, false) ? sorted_by : IgnoreCase(runtime, sorted_by)});
     items.push_back(runtime.Tuple({key, item}));
   }
-  SortByKeys(runtime, items, keys, arguments.Flag(2, false));
+  SortByKeys(runtime, items, keys, arguments.Flag(2, false), /*as_lists=*/false);
   return runtime.NewList(ListType::kList, std::move(items));
 }
 

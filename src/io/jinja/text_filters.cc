@@ -171,8 +171,9 @@ Value Center(Runtime& runtime, const Value& input, const Bound& arguments) {
 }
 
 Value Truncate(Runtime& runtime, const Value& input, const Bound& arguments) {
-  const Value held = Str(runtime, input);
-  const std::string_view text = held.text();
+  RequireDefined(input);
+  if (!input.IsString()) Fail("'truncate' needs a string, found {}", TypeName(input));
+  const std::string_view text = input.text();
   const int64_t length = arguments.Integer(0, 255);
   const std::string_view end = arguments.Text(2, "...");
   const int64_t leeway = arguments.Given(3) ? arguments.Integer(3, 5) : 5;
@@ -180,7 +181,7 @@ Value Truncate(Runtime& runtime, const Value& input, const Bound& arguments) {
   if (length < end_length) Fail("expected length >= {}, got {}", end_length, length);
   if (leeway < 0) Fail("expected leeway >= 0, got {}", leeway);
   const auto size = static_cast<int64_t>(CountCodePoints(text));
-  if (size <= length || size - length <= leeway) return held;
+  if (size <= length || size - length <= leeway) return input;
   std::string_view kept =
       text.substr(0, ByteOffset(text, static_cast<size_t>(length - end_length)));
   if (!arguments.Flag(1, false)) kept = kept.substr(0, kept.rfind(' '));
