@@ -178,14 +178,14 @@ Value GetAttribute(Runtime& runtime, const Value& value, std::string_view name) 
 Value Slice(Runtime& runtime, const Value& value, const Value& start, const Value& stop,
             const Value& step) {
   RequireDefined(value);
-  // What Python refuses with a TypeError is undefined in Jinja, as a missing item is.
   for (const Value* bound : {&start, &stop, &step}) {
-    if (!bound->IsNone() && !bound->IsInteger()) return MissingItem(runtime, value, *bound);
+    RequireDefined(*bound);
+    if (!bound->IsNone() && !bound->IsInteger()) {
+      Fail("slice indices must be integers or none, not {}", TypeName(*bound));
+    }
   }
   if (value.IsString()) return SliceString(runtime, value, start, stop, step);
-  if (!Subscriptable(value)) {
-    return runtime.Undefined(fmt::format("{} has no slices", ObjectName(value)));
-  }
+  if (!Subscriptable(value)) Fail("'{}' object cannot be sliced", TypeName(value));
   const List& list = value.list();
   const SliceRange range = ResolveSlice(start, stop, step, list.items.size());
   runtime.CheckRoom(range.count * sizeof(Value));
