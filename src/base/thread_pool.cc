@@ -21,6 +21,12 @@ inline void Pause() {
 // engine costs no core: about 50 microseconds, then the worker sleeps.
 constexpr int kSpinRounds = 2000;
 
+constexpr uint64_t kNextRegion = uint64_t{1} << 32;
+constexpr uint64_t kOpen = uint64_t{1} << 31;
+constexpr uint64_t kInside = kOpen - 1;
+
+uint64_t Number(uint64_t region) { return region / kNextRegion; }
+
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
@@ -33,7 +39,7 @@ ThreadPool::~ThreadPool() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stop_.store(true);
-    generation_.fetch_add(1);
+    region_.fetch_add(kNextRegion);
   }
   wake_.notify_all();
   for (std::thread& worker : workers_) worker.join();
@@ -47,17 +53,19 @@ void ThreadPool::ParallelFor(int64_t tasks, const std::function<void(int64_t, in
   tasks_ = tasks;
   task_ = &task;
   next_.store(0, std::memory_order_relaxed);
-  running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   bool notify = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    generation_.fetch_add(1, std::memory_order_release);
+    const uint64_t number = Number(region_.load(std::memory_order_relaxed));
+    region_.store((number + 1) * kNextRegion | kOpen, std::memory_order_release);
     notify = sleepers_ > 0;
   }
   if (notify) wake_.notify_all();
   RunTasks(0);
+  // Every task is taken: who has not joined yet is not waited for.
+  region_.fetch_and(~kOpen, std::memory_order_acq_rel);
   // Oversubscribed machines may have descheduled a worker: stop burning the core it needs.
-  for (int round = 0; running_.load(std::memory_order_acquire) != 0; ++round) {
+  for (int round = 0; (region_.load(std::memory_order_acquire) & kInside) != 0; ++round) {
     if (round < kSpinRounds) {
       Pause();
     } else {
@@ -78,19 +86,24 @@ void ThreadPool::WorkerLoop(int thread) {
   uint64_t seen = 0;
   while (true) {
     for (int round = 0; round < kSpinRounds; ++round) {
-      if (generation_.load(std::memory_order_acquire) != seen) break;
+      if (Number(region_.load(std::memory_order_acquire)) != seen) break;
       Pause();
     }
-    if (generation_.load(std::memory_order_acquire) == seen) {
+    if (Number(region_.load(std::memory_order_acquire)) == seen) {
       std::unique_lock<std::mutex> lock(mutex_);
       ++sleepers_;
-      wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
+      wake_.wait(lock, [&] { return Number(region_.load(std::memory_order_relaxed)) != seen; });
       --sleepers_;
     }
-    seen = generation_.load(std::memory_order_acquire);
+    uint64_t region = region_.load(std::memory_order_acquire);
     if (stop_.load()) return;
-    RunTasks(thread);
-    running_.fetch_sub(1, std::memory_order_acq_rel);
+    while ((region & kOpen) != 0) {
+      if (!region_.compare_exchange_weak(region, region + 1, std::memory_order_acq_rel)) continue;
+      RunTasks(thread);
+      region_.fetch_sub(1, std::memory_order_acq_rel);
+      break;
+    }
+    seen = Number(region);
   }
 }
 

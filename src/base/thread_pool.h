@@ -37,8 +37,9 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::atomic<uint64_t> generation_{0};  // a region has begun when this changes
-  std::atomic<int> running_{0};          // workers that have not finished the region
+  // The region in progress: its number in the upper half; below it whether workers may still join,
+  // and how many are inside. One word, so that joining and closing cannot overlap.
+  std::atomic<uint64_t> region_{0};
   std::atomic<int64_t> next_{0};
   std::atomic<bool> stop_{false};
   int sleepers_ = 0;  // guarded by mutex_
