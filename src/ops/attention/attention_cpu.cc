@@ -1,6 +1,6 @@
-// Attention kernels, compiled once per instruction set. A block of K and V is widened to fp32 once
-// and used by all queries of the task; scores and outputs are both small matrix products with the
-// result along the lanes.
+// Attention kernels, compiled once per instruction set. All queries of a task share the reading of
+// a block of K and V; scores and outputs are both small matrix products with the result along the
+// lanes.
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -93,17 +93,18 @@ void Split(const AttentionQueries& queries, const KvLayout& kv, int64_t kv_head,
       ++active;
     }
     if (active == 0) break;
-    const float* keys =
-        WidenHalf(kv.type, blocks[b] + kv.keys(kv_head), kBlockPositions * d, wide_keys);
-    MatMulAdd(q, active, d, keys, kBlockPositions, kBlockPositions, s, false);
+    const std::byte* keys = blocks[b] + kv.keys(kv_head);
+    WithHalf(kv.type, keys, kBlockPositions * d, active, wide_keys, [&](const auto* w) {
+      MatMulAdd(q, active, d, w, kBlockPositions, kBlockPositions, s, false);
+    });
     for (int64_t a = 0; a < active; ++a) {
       const int64_t i = index[a];
       const float rescale = UpdateSoftmax(s[a], visible[a], scale, state.max + i, state.sum + i);
       if (b != begin) ScaleVector(o[a], rescale, d);
     }
-    const float* values =
-        WidenHalf(kv.type, blocks[b] + kv.values(kv_head), kBlockPositions * d, wide_values);
-    MatMulAddRagged(p, active, visible, values, d, d, o, true);
+    const std::byte* values = blocks[b] + kv.values(kv_head);
+    WithHalf(kv.type, values, kBlockPositions * d, active, wide_values,
+             [&](const auto* w) { MatMulAddRagged(p, active, visible, w, d, d, o, true); });
   }
 }
 

@@ -82,40 +82,50 @@ struct Bf16Weights {
   RINGLET_INLINE void Step(const std::byte* panel, int64_t step, int column,
                            const float* const (&x)[R], F32 (&acc)[R][V]) {
     const std::byte* w = panel + (step * kPanel + column) * 4;
-    F32 even[V];
-    F32 odd[V];
+    // One half of the pairs after the other, so that both fit the registers beside the sums.
+    F32 half[V];
 #pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) WidenPair(w + v * kLanes * 4, &even[v], &odd[v]);
+    for (int v = 0; v < V; ++v) half[v] = WidenEven(w + v * kLanes * 4);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const F32 x0 = Set(x[r][2 * step]);
+      const F32 value = Set(x[r][2 * step]);
 #pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) acc[r][v] = Fma(x0, even[v], acc[r][v]);
+      for (int v = 0; v < V; ++v) acc[r][v] = Fma(value, half[v], acc[r][v]);
     }
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      const F32 x1 = Set(x[r][2 * step + 1]);
+    for (int v = 0; v < V; ++v) half[v] = WidenOdd(w + v * kLanes * 4);
 #pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) acc[r][v] = Fma(x1, odd[v], acc[r][v]);
+    for (int r = 0; r < R; ++r) {
+      const F32 value = Set(x[r][2 * step + 1]);
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) acc[r][v] = Fma(value, half[v], acc[r][v]);
     }
   }
 
-  RINGLET_INLINE void WidenPair(const std::byte* p, F32* even, F32* odd) {
+  RINGLET_INLINE F32 WidenEven(const std::byte* p) {
 #if defined(RINGLET_ISA_AVX512_VNNI)
-    const __m512i pairs = _mm512_loadu_si512(p);
-    even->v = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
-    odd->v = _mm512_castsi512_ps(
-        _mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000u))));
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16))};
 #elif defined(RINGLET_ISA_AVX2)
     const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    even->v = _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
-    odd->v = _mm256_castsi256_ps(
-        _mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000u))));
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16))};
 #else
     uint32_t pair;
     std::memcpy(&pair, p, 4);
-    even->v = std::bit_cast<float>(pair << 16);
-    odd->v = std::bit_cast<float>(pair & 0xffff0000u);
+    return {std::bit_cast<float>(pair << 16)};
+#endif
+  }
+  RINGLET_INLINE F32 WidenOdd(const std::byte* p) {
+#if defined(RINGLET_ISA_AVX512_VNNI)
+    const __m512i high = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
+    return {_mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), high))};
+#elif defined(RINGLET_ISA_AVX2)
+    const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m256i high = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
+    return {_mm256_castsi256_ps(_mm256_and_si256(pairs, high))};
+#else
+    uint32_t pair;
+    std::memcpy(&pair, p, 4);
+    return {std::bit_cast<float>(pair & 0xffff0000u)};
 #endif
   }
 };

@@ -47,15 +47,18 @@ void Rows(const LightningChunk& chunk, float* scratch) {
     out[r] = chunk.out + r * chunk.stride;
     terms[r] = chunk.first_slot + r + 1;
   }
-  const float* keys = WidenHalf(chunk.type, chunk.keys, kBlockPositions * d, wide_keys);
-  MatMulAdd(q, chunk.rows, d, keys, kBlockPositions, kBlockPositions, s, false);
+  WithHalf(chunk.type, chunk.keys, kBlockPositions * d, chunk.rows, wide_keys,
+           [&](const auto* keys) {
+             MatMulAdd(q, chunk.rows, d, keys, kBlockPositions, kBlockPositions, s, false);
+           });
   for (int64_t r = 0; r < chunk.rows; ++r) {
     const int64_t slot = chunk.first_slot + r;
     for (int64_t j = 0; j <= slot; ++j) s[r][j] *= chunk.powers[slot - j];
     Scaled(q[r], chunk.powers[slot + 1], d, decayed + r * d);
   }
-  const float* values = WidenHalf(chunk.type, chunk.values, kBlockPositions * d, wide_values);
-  MatMulAddRagged(p, chunk.rows, terms, values, d, d, out, false);
+  WithHalf(
+      chunk.type, chunk.values, kBlockPositions * d, chunk.rows, wide_values,
+      [&](const auto* values) { MatMulAddRagged(p, chunk.rows, terms, values, d, d, out, false); });
   if (chunk.state != nullptr) {
     MatMulAdd(decayed_q, chunk.rows, d, chunk.state, d, d, out, true);
   }
@@ -67,11 +70,12 @@ void Fold(const LightningChunk& chunk, float* next, float* scratch) {
   float* wide_values = scratch;
   float* decayed_keys = wide_values + kBlockPositions * d;
   const float* keys = WidenHalf(chunk.type, chunk.keys, kBlockPositions * d, decayed_keys);
-  for (int64_t i = 0; i < d; ++i) {
-    for (int64_t j = 0; j < kBlockPositions; ++j) {
-      decayed_keys[i * kBlockPositions + j] =
-          keys[i * kBlockPositions + j] * chunk.powers[kBlockPositions - 1 - j];
-    }
+  float decay[kBlockPositions];
+  for (int64_t j = 0; j < kBlockPositions; ++j) {
+    decay[j] = chunk.powers[kBlockPositions - 1 - j];
+  }
+  for (int64_t i = 0; i < kBlockPositions * d; i += kLanes) {
+    Store(Mul(Load(keys + i), Load(decay + i % kBlockPositions)), decayed_keys + i);
   }
   for (int64_t i = 0; i < d; ++i) {
     if (chunk.state != nullptr) {

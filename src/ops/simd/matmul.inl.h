@@ -2,24 +2,36 @@
 // term in the order of k, so an element's bits do not depend on how rows and columns are blocked.
 // Included in the region of a kernel file after vec.inl.h.
 
-template <int R, int V, bool Tail>
-RINGLET_INLINE void MatMulBlock(const float* const* x, int64_t k, const float* w, int64_t ldw,
+RINGLET_INLINE F32 LoadWeights(const float* p) { return Load(p); }
+RINGLET_INLINE F32 LoadWeights(const uint16_t* p) { return LoadBf16(p); }
+RINGLET_INLINE F32 LoadWeightsN(const float* p, int n) { return LoadN(p, n); }
+RINGLET_INLINE F32 LoadWeightsN(const uint16_t* p, int n) {
+  uint16_t whole[kLanes] = {};
+  for (int i = 0; i < n; ++i) whole[i] = p[i];
+  return LoadBf16(whole);
+}
+
+template <int R, int V, bool Tail, typename W>
+RINGLET_INLINE void MatMulBlock(const float* const* x, int64_t k, const W* w, int64_t ldw,
                                 int columns, float* const* c, bool accumulate) {
   // With Tail the last vector has `columns - (V - 1) * kLanes` valid lanes.
   const int last = columns - (V - 1) * kLanes;
-  const auto load = [&](const float* p, int v) {
-    return Tail && v == V - 1 ? LoadN(p + v * kLanes, last) : Load(p + v * kLanes);
-  };
   F32 acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) acc[r][v] = accumulate ? load(c[r], v) : Zero();
+    for (int v = 0; v < V; ++v) {
+      const float* old = c[r] + v * kLanes;
+      acc[r][v] = !accumulate ? Zero() : (Tail && v == V - 1 ? LoadN(old, last) : Load(old));
+    }
   }
   for (int64_t i = 0; i < k; ++i) {
     F32 weights[V];
 #pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) weights[v] = load(w + i * ldw, v);
+    for (int v = 0; v < V; ++v) {
+      const W* p = w + i * ldw + v * kLanes;
+      weights[v] = Tail && v == V - 1 ? LoadWeightsN(p, last) : LoadWeights(p);
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const F32 value = Set(x[r][i]);
@@ -40,56 +52,82 @@ RINGLET_INLINE void MatMulBlock(const float* const* x, int64_t k, const float* w
   }
 }
 
-template <int R>
-RINGLET_INLINE void MatMulStrip(const float* const* x, int64_t k, const float* w, int64_t ldw,
-                                int64_t n, float* const* c, bool accumulate) {
-  constexpr int V = R == 1 ? 8 : (kLanes == 8 ? 2 : 4);
+// One block of R rows over the columns of one strip, [0, n) with n <= kStripVectors * kLanes.
+template <int R, typename W>
+RINGLET_INLINE void MatMulStrip(const float* const* x, int64_t k, const W* w, int64_t ldw,
+                                int64_t n, float* const* c, int64_t column, bool accumulate) {
+  constexpr int V = kLanes == 8 ? 2 : 4;
   float* out[R];
-  int64_t column = 0;
-  for (; column + V * kLanes <= n; column += V * kLanes) {
-    for (int r = 0; r < R; ++r) out[r] = c[r] + column;
-    MatMulBlock<R, V, false>(x, k, w + column, ldw, V * kLanes, out, accumulate);
+  for (int r = 0; r < R; ++r) out[r] = c[r] + column;
+  if (n == V * kLanes) {
+    return MatMulBlock<R, V, false>(x, k, w + column, ldw, V * kLanes, out, accumulate);
   }
-  for (; column + kLanes <= n; column += kLanes) {
-    for (int r = 0; r < R; ++r) out[r] = c[r] + column;
-    MatMulBlock<R, 1, false>(x, k, w + column, ldw, kLanes, out, accumulate);
+  int64_t begin = 0;
+  for (; begin + kLanes <= n; begin += kLanes) {
+    for (int r = 0; r < R; ++r) out[r] = c[r] + column + begin;
+    MatMulBlock<R, 1, false>(x, k, w + column + begin, ldw, kLanes, out, accumulate);
   }
-  if (column < n) {
-    for (int r = 0; r < R; ++r) out[r] = c[r] + column;
-    MatMulBlock<R, 1, true>(x, k, w + column, ldw, static_cast<int>(n - column), out, accumulate);
+  if (begin < n) {
+    for (int r = 0; r < R; ++r) out[r] = c[r] + column + begin;
+    MatMulBlock<R, 1, true>(x, k, w + column + begin, ldw, static_cast<int>(n - begin), out,
+                            accumulate);
   }
 }
 
-static void MatMulAdd(const float* const* x, int64_t rows, int64_t k, const float* w, int64_t ldw,
-                      int64_t n, float* const* c, bool accumulate) {
-  constexpr int kRows = 6;
+constexpr int kMatMulRows = 6;
+
+template <typename W>
+RINGLET_INLINE void MatMulRows(const float* const* x, int64_t rows, int64_t k, const W* w,
+                               int64_t ldw, int64_t n, float* const* c, int64_t column,
+                               bool accumulate) {
   int64_t row = 0;
-  for (; row + kRows <= rows; row += kRows) {
-    MatMulStrip<kRows>(x + row, k, w, ldw, n, c + row, accumulate);
+  for (; row + kMatMulRows <= rows; row += kMatMulRows) {
+    MatMulStrip<kMatMulRows>(x + row, k, w, ldw, n, c + row, column, accumulate);
   }
   switch (rows - row) {
     case 1:
-      return MatMulStrip<1>(x + row, k, w, ldw, n, c + row, accumulate);
+      return MatMulStrip<1>(x + row, k, w, ldw, n, c + row, column, accumulate);
     case 2:
-      return MatMulStrip<2>(x + row, k, w, ldw, n, c + row, accumulate);
+      return MatMulStrip<2>(x + row, k, w, ldw, n, c + row, column, accumulate);
     case 3:
-      return MatMulStrip<3>(x + row, k, w, ldw, n, c + row, accumulate);
+      return MatMulStrip<3>(x + row, k, w, ldw, n, c + row, column, accumulate);
     case 4:
-      return MatMulStrip<4>(x + row, k, w, ldw, n, c + row, accumulate);
+      return MatMulStrip<4>(x + row, k, w, ldw, n, c + row, column, accumulate);
     case 5:
-      return MatMulStrip<5>(x + row, k, w, ldw, n, c + row, accumulate);
+      return MatMulStrip<5>(x + row, k, w, ldw, n, c + row, column, accumulate);
     default:
       return;
   }
 }
 
+// W is float, or uint16_t for BF16 weights, which are widened as they are read.
+template <typename W>
+static void MatMulAdd(const float* const* x, int64_t rows, int64_t k, const W* w, int64_t ldw,
+                      int64_t n, float* const* c, bool accumulate) {
+  int64_t column = 0;
+  if (rows == 1) {
+    // One row takes wide strips: enough independent chains, and w is read as one stream.
+    constexpr int V = 8;
+    for (; column + V * kLanes <= n; column += V * kLanes) {
+      float* out = c[0] + column;
+      MatMulBlock<1, V, false>(x, k, w + column, ldw, V * kLanes, &out, accumulate);
+    }
+  }
+  // Strips outside, rows inside: a strip of w stays in the first cache for all rows.
+  constexpr int64_t kStrip = (kLanes == 8 ? 2 : 4) * kLanes;
+  for (; column < n; column += kStrip) {
+    MatMulRows(x, rows, k, w, ldw, n - column < kStrip ? n - column : kStrip, c, column,
+               accumulate);
+  }
+}
+
 // The same where row r has its own number of terms, k[r]. Rows share the terms they have in common
 // and finish alone: no term is ever replaced by a multiplication with zero.
-static void MatMulAddRagged(const float* const* x, int64_t rows, const int64_t* k, const float* w,
+template <typename W>
+static void MatMulAddRagged(const float* const* x, int64_t rows, const int64_t* k, const W* w,
                             int64_t ldw, int64_t n, float* const* c, bool accumulate) {
-  constexpr int kRows = 6;
-  for (int64_t row = 0; row < rows; row += kRows) {
-    const int64_t count = rows - row < kRows ? rows - row : kRows;
+  for (int64_t row = 0; row < rows; row += kMatMulRows) {
+    const int64_t count = rows - row < kMatMulRows ? rows - row : kMatMulRows;
     int64_t common = k[row];
     for (int64_t r = 1; r < count; ++r) common = k[row + r] < common ? k[row + r] : common;
     MatMulAdd(x + row, count, common, w, ldw, n, c + row, accumulate);
