@@ -50,7 +50,8 @@ class SmolLM2(unittest.TestCase):
 
     def test_answers_questions(self):
         answer = ringlet("run", MODEL, "--temp", 0, "-n", 24, "-p", "What is 2 + 2?")
-        self.assertEqual(answer.strip(), "The answer to this classic math problem is 4.")
+        # The wording differs between instruction sets: a near tie falls either way.
+        self.assertRegex(answer.strip(), r"^The answer .*\bis 4\.$")
         # INT8 activations make this small model answer in French.
         answer = ringlet("run", MODEL, "--compute", "f32", "--temp", 0, "-n", 24,
                          "-p", "What is the capital of France?")
