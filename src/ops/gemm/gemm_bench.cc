@@ -25,14 +25,10 @@ void RunGemm(benchmark::State& state, const WeightFormat& format, int64_t rows, 
   const int64_t bytes = matrices[0].panels() * matrices[0].panel_bytes;
   const int64_t copies = rows == 1 ? kWorkingSet / bytes + 1 : 1;
   while (static_cast<int64_t>(matrices.size()) < copies) {
-    PackedMatrix copy;
-    copy.format = matrices[0].format;
-    copy.quant = matrices[0].quant;
-    copy.n = n;
-    copy.k = k;
-    copy.panel_bytes = matrices[0].panel_bytes;
-    copy.data.Reset(matrices[0].data.size());
-    std::copy_n(matrices[0].data.data(), matrices[0].data.size(), copy.data.data());
+    PackedMatrix copy = matrices[0];
+    AlignedBuffer<std::byte> data(copy.data.size());
+    std::copy_n(copy.data.data(), copy.data.size(), data.data());
+    copy.data = SharedBytes(std::move(data));
     matrices.push_back(std::move(copy));
   }
   const std::vector<float> x = NormalFloats(&rng, rows * k);

@@ -11,13 +11,17 @@ namespace {
 // Rows of one panel that exist; the rest of the panel is zero.
 int64_t PanelRows(int64_t n, int64_t panel) { return std::min(kPanel, n - panel * kPanel); }
 
-PackedMatrix Allocate(PackedFormat format, int64_t n, int64_t k, int64_t panel_bytes) {
-  PackedMatrix matrix;
-  matrix.format = format;
-  matrix.n = n;
-  matrix.k = k;
-  matrix.panel_bytes = panel_bytes;
-  matrix.data.Reset(static_cast<size_t>(matrix.panels() * panel_bytes));
+// A matrix whose bytes are written panel by panel: `write(panel, base)` fills zeroed bytes and is
+// called from several threads.
+template <typename WritePanel>
+PackedMatrix Build(Context& context, PackedMatrix matrix, const WritePanel& write) {
+  AlignedBuffer<std::byte> bytes(static_cast<size_t>(matrix.panels() * matrix.panel_bytes));
+  context.pool.ParallelFor(matrix.panels(), [&](int64_t panel, int) {
+    std::byte* base = bytes.data() + panel * matrix.panel_bytes;
+    std::memset(base, 0, static_cast<size_t>(matrix.panel_bytes));
+    write(panel, base);
+  });
+  matrix.data = SharedBytes(std::move(bytes));
   return matrix;
 }
 
@@ -69,10 +73,8 @@ PackedMatrix PackFloat(Context& context, PackedFormat format, int64_t n, int64_t
   RINGLET_CHECK(format != PackedFormat::kQuant, "PackFloat packs kF32 and kBf16");
   const bool bf16 = format == PackedFormat::kBf16;
   const int64_t panel_bytes = bf16 ? (k + 1) / 2 * kPanel * 4 : k * kPanel * 4;
-  PackedMatrix matrix = Allocate(format, n, k, panel_bytes);
-  context.pool.ParallelFor(matrix.panels(), [&](int64_t panel, int) {
-    std::byte* base = matrix.data.data() + panel * panel_bytes;
-    std::memset(base, 0, static_cast<size_t>(panel_bytes));
+  const PackedMatrix shape{.format = format, .n = n, .k = k, .panel_bytes = panel_bytes};
+  return Build(context, shape, [&](int64_t panel, std::byte* base) {
     std::vector<float> values(static_cast<size_t>(k));
     for (int64_t lane = 0; lane < PanelRows(n, panel); ++lane) {
       row(panel * kPanel + lane, values.data());
@@ -87,7 +89,6 @@ PackedMatrix PackFloat(Context& context, PackedFormat format, int64_t n, int64_t
       }
     }
   });
-  return matrix;
 }
 
 PackedMatrix PackQuant(Context& context, const QuantLayout& layout, int64_t n, int64_t k,
@@ -96,11 +97,12 @@ PackedMatrix PackQuant(Context& context, const QuantLayout& layout, int64_t n, i
   RINGLET_CHECK(layout.group == 32 || (layout.group == 16 && layout.bits == 8), "group size");
   const int64_t groups = k / layout.group;
   const int64_t group_bytes = layout.GroupBytes();
-  PackedMatrix matrix = Allocate(PackedFormat::kQuant, n, k, groups * group_bytes);
-  matrix.quant = layout;
-  context.pool.ParallelFor(matrix.panels(), [&](int64_t panel, int) {
-    std::byte* base = matrix.data.data() + panel * matrix.panel_bytes;
-    std::memset(base, 0, static_cast<size_t>(matrix.panel_bytes));
+  const PackedMatrix shape{.format = PackedFormat::kQuant,
+                           .quant = layout,
+                           .n = n,
+                           .k = k,
+                           .panel_bytes = groups * group_bytes};
+  return Build(context, shape, [&](int64_t panel, std::byte* base) {
     std::vector<int8_t> codes(static_cast<size_t>(k));
     std::vector<float> scales(static_cast<size_t>(groups));
     std::vector<float> mins(static_cast<size_t>(groups));
@@ -117,7 +119,6 @@ PackedMatrix PackQuant(Context& context, const QuantLayout& layout, int64_t n, i
       }
     }
   });
-  return matrix;
 }
 
 void UnpackRow(const PackedMatrix& matrix, int64_t row, float* out) {

@@ -19,7 +19,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "base/aligned.h"
+#include "base/shared_bytes.h"
 #include "ops/context.h"
 
 namespace ringlet {
@@ -45,11 +45,11 @@ struct QuantLayout {
 
 struct PackedMatrix {
   PackedFormat format = PackedFormat::kF32;
-  QuantLayout quant;
+  QuantLayout quant = {};
   int64_t n = 0;
   int64_t k = 0;
   int64_t panel_bytes = 0;
-  AlignedBuffer<std::byte> data;
+  SharedBytes data = {};
 
   int64_t panels() const { return (n + kPanel - 1) / kPanel; }
   const std::byte* panel(int64_t i) const { return data.data() + i * panel_bytes; }
