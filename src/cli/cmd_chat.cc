@@ -30,6 +30,7 @@ class ChatCommand : public Command {
     args.Option("--load", load_, "FILE", "Go on with a saved conversation");
     args.Option("-n,--max-tokens", max_tokens_, "N", "Tokens of one answer at most [-1: no limit]");
     args.Option("--stop", stop_, "TEXT", "End an answer before this text (may be repeated)");
+    args.Flag("--ignore-eos", ignore_eos_, "Go on where the model would end an answer");
     args.Option("--compute", request_.compute, "TYPE", "Arithmetic: bf16 or f32 [bf16]");
     sampling_.Declare(args);
   }
@@ -67,6 +68,7 @@ class ChatCommand : public Command {
     RINGLET_ASSIGN_OR_RETURN(options.sampler, sampling_.Resolve(request_.path));
     options.max_tokens = max_tokens_;
     options.stop = stop_;
+    options.ignore_end = ignore_eos_;
     RINGLET_ASSIGN_OR_RETURN(LoadedModel model,
                              PackModel(*std::move(checkpoint), request_, globals));
     Session session(std::move(model), std::move(text_model), globals);
@@ -78,6 +80,7 @@ class ChatCommand : public Command {
   std::optional<std::string> load_;
   std::vector<std::string> stop_;
   int64_t max_tokens_ = -1;
+  bool ignore_eos_ = false;
   SamplingArgs sampling_;
 };
 
