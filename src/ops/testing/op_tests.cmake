@@ -1,9 +1,9 @@
 # ringlet_add_op_test(gemm/gemm_test.cc): a GoogleTest program gemm_test with the library's kernels
 # and, on x86-64, the same tests again as gemm_emulated_test with AVX-512 kernels whose intrinsics
-# are emulated (ops/simd/emulation.h).
+# are emulated (ops/simd/emulation.h; RINGLET_EMULATION turns that off).
 
 set(ringlet_emulate OFF)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+if(RINGLET_EMULATION AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(ringlet_emulate ON)
   # The library again, with emulated AVX-512 objects in place of the real ones.
   ringlet_add_library(ringlet_ops_emulated SOURCES ${ringlet_ops_sources} DEPS ringlet_tensor)
