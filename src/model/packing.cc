@@ -14,7 +14,7 @@ void Include(const BlockCodeFormat& format, bool first, QuantLayout* layout) {
                .group = format.group,
                .zero_point = format.zero_point,
                .has_min = format.has_min,
-               .wide_scales = !format.half_exact};
+               .scales = format.half_exact ? ScaleType::kF16 : ScaleType::kF32};
     return;
   }
   const bool same_bits = layout->bits == format.bits;
@@ -22,14 +22,14 @@ void Include(const BlockCodeFormat& format, bool first, QuantLayout* layout) {
     // Codes meet as signed bytes, or as unsigned nibbles with the offset moved into the minimum.
     if (layout->zero_point != format.zero_point && same_bits && layout->bits == 4) {
       layout->has_min = true;
-      layout->wide_scales = true;
+      layout->scales = ScaleType::kF32;
     }
     layout->bits = std::max(layout->bits, format.bits);
     layout->zero_point = 0;
   }
   layout->group = std::min(layout->group, format.group);
   layout->has_min = layout->has_min || format.has_min;
-  layout->wide_scales = layout->wide_scales || !format.half_exact;
+  if (!format.half_exact) layout->scales = ScaleType::kF32;
   // Sixteen-wide groups exist for bytes only.
   if (layout->group == 16 && layout->bits == 4) {
     layout->bits = 8;

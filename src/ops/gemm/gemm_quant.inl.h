@@ -320,7 +320,7 @@ void QuantTileFor(const GemmTile& tile) {
 template <int Bits, int Group>
 void QuantTileLayout(const GemmTile& tile) {
   const QuantLayout& quant = tile.quant;
-  if (quant.wide_scales) {
+  if (quant.scales == ScaleType::kF32) {
     if (quant.has_min) return QuantTileFor<QuantSpec<Bits, Group, true, true>>(tile);
     return QuantTileFor<QuantSpec<Bits, Group, false, true>>(tile);
   }

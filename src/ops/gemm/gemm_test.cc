@@ -249,7 +249,7 @@ TEST_P(GemmTest, NanWeightReachesItsOutputAndNoOther) {
       ASSERT_EQ(std::isnan(got[i]), i % static_cast<size_t>(n) == 65) << i;
     }
   }
-  const QuantLayout layout{.bits = 8, .group = 16, .has_min = true, .wide_scales = false};
+  const QuantLayout layout{.bits = 8, .group = 16, .has_min = true, .scales = ScaleType::kF16};
   const int64_t n = 67;
   const PackedMatrix packed =
       PackQuant(context, layout, n, 64, [&](int64_t row, const QuantRow& to) {
@@ -271,7 +271,7 @@ TEST_P(GemmTest, NanWeightReachesItsOutputAndNoOther) {
 TEST_P(GemmTest, ActivationScalesOfAnySize) {
   Context context(isa(), 1);
   Rng rng(6);
-  const WeightFormat format{"q8", PackedFormat::kQuant, {8, 32, 0, false, true}};
+  const WeightFormat format{"q8", PackedFormat::kQuant, {8, 32, 0, false, ScaleType::kF32}};
   const int64_t k = 32;
   const TestWeights weights = MakeWeights(context, format, 64, k, &rng);
   for (int exponent = -149; exponent <= 120; ++exponent) {
@@ -412,9 +412,9 @@ TEST(PackedMatrixTest, SizeIsWhatTheHeaderSays) {
   const auto fill = [](int64_t, float* out) { out[0] = 1.0f; };
   EXPECT_EQ(PackFloat(context, PackedFormat::kF32, 65, 1, fill).data.size(), 2u * 64 * 4);
   EXPECT_EQ(PackFloat(context, PackedFormat::kBf16, 64, 1, fill).data.size(), 64u * 4);
-  const QuantLayout q4{.bits = 4, .group = 32, .has_min = true, .wide_scales = false};
+  const QuantLayout q4{.bits = 4, .group = 32, .has_min = true, .scales = ScaleType::kF16};
   EXPECT_EQ(q4.GroupBytes(), 64 * 16 + 64 * 2 + 64 * 2);
-  const QuantLayout q8{.bits = 8, .group = 16, .has_min = false, .wide_scales = true};
+  const QuantLayout q8{.bits = 8, .group = 16, .has_min = false, .scales = ScaleType::kF32};
   EXPECT_EQ(q8.GroupBytes(), 64 * 16 + 64 * 4);
 }
 

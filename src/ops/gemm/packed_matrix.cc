@@ -25,8 +25,9 @@ PackedMatrix Build(Context& context, PackedMatrix matrix, const WritePanel& writ
   return matrix;
 }
 
-float LoadScale(const std::byte* scales, bool wide, int64_t i) {
-  if (wide) {
+float LoadScale(const std::byte* scales, ScaleType type, int64_t i) {
+  if (type == ScaleType::kInt8) return static_cast<float>(std::to_integer<int8_t>(scales[i]));
+  if (type == ScaleType::kF32) {
     float value;
     std::memcpy(&value, scales + 4 * i, 4);
     return value;
@@ -36,34 +37,87 @@ float LoadScale(const std::byte* scales, bool wide, int64_t i) {
   return F16ToFloat(half);
 }
 
-void StoreScale(float value, bool wide, int64_t i, std::byte* scales) {
-  if (wide) {
+void StoreScale(float value, ScaleType type, int64_t i, std::byte* scales) {
+  if (type == ScaleType::kInt8) {
+    RINGLET_CHECK(value >= -128.0f && value <= 127.0f, "an int8 scale out of range");
+    scales[i] = static_cast<std::byte>(static_cast<int>(value));
+  } else if (type == ScaleType::kF32) {
     std::memcpy(scales + 4 * i, &value, 4);
-    return;
+  } else {
+    const f16_t half = FloatToF16(value);
+    std::memcpy(scales + 2 * i, &half, 2);
   }
-  const f16_t half = FloatToF16(value);
-  std::memcpy(scales + 2 * i, &half, 2);
 }
 
-// Writes one output's codes of one group into lane `lane` of the group's code block.
-void StoreCodes(const int8_t* codes, const QuantLayout& layout, int64_t lane, std::byte* block) {
+// Where a panel keeps the code, scale and minimum of input i of output `lane`.
+struct QuantPlace {
+  int64_t code;  // byte offsets in the panel
+  bool high;     // the byte's high nibble (4 bits)
+  int64_t scales;
+  int64_t scale;  // index from `scales`, in scales
+  int64_t min;    // index from `scales`
+};
+
+QuantPlace Locate(const QuantLayout& layout, int64_t lane, int64_t i) {
+  QuantPlace place{};
+  if (layout.scales == ScaleType::kInt8) {
+    const int64_t base = i / kQuantGroup * 2 * layout.GroupBytes();
+    const int64_t second = i % kQuantGroup / layout.group;
+    const int64_t in_group = i % layout.group;
+    place.code = base + (in_group / 4 * kPanel + lane) * 4 + second * 2 + in_group % 2;
+    place.high = in_group % 4 >= 2;
+    place.scales = base + kPanel * kQuantGroup / 2;
+    place.scale = lane * 2 + second;
+    return place;
+  }
+  const int64_t base = i / layout.group * layout.GroupBytes();
+  const int64_t in_group = i % layout.group;
   const int step = layout.bits == 4 ? 8 : 4;
-  for (int i = 0; i < layout.group; i += step) {
-    std::byte* quad = block + (i / step * kPanel + lane) * 4;
-    for (int j = 0; j < 4; ++j) {
-      int value = static_cast<uint8_t>(codes[i + j]);
-      if (layout.bits == 4) value = (value & 15) | (codes[i + 4 + j] & 15) << 4;
-      quad[j] = static_cast<std::byte>(value);
-    }
-  }
+  place.code = base + (in_group / step * kPanel + lane) * 4 + in_group % 4;
+  place.high = layout.bits == 4 && in_group % 8 >= 4;
+  place.scales = base + kPanel * layout.group * layout.bits / 8;
+  place.scale = lane;
+  place.min = kPanel + lane;
+  return place;
 }
 
-int LoadCode(const std::byte* block, const QuantLayout& layout, int64_t lane, int i) {
-  if (layout.bits == 4) {
-    const int byte = std::to_integer<int>(block[(i / 8 * kPanel + lane) * 4 + i % 4]);
-    return i % 8 < 4 ? byte & 15 : byte >> 4;
+// The multiplier of kInt8 scales, at the panel's end.
+int64_t MultiplierOffset(const QuantLayout& layout, int64_t k, int64_t lane) {
+  return layout.PanelBytes(k) - kPanel * 4 + lane * 4;
+}
+
+// Writes one output's row into lane `lane` of a zeroed panel.
+void StoreQuantRow(const QuantLayout& layout, int64_t k, const QuantRow& row, int64_t lane,
+                   std::byte* panel) {
+  for (int64_t i = 0; i < k; ++i) {
+    const QuantPlace place = Locate(layout, lane, i);
+    const int code = static_cast<uint8_t>(row.codes[i]);
+    panel[place.code] |=
+        static_cast<std::byte>(layout.bits == 4 ? (code & 15) << (place.high ? 4 : 0) : code);
+    if (i % layout.group != 0) continue;
+    const int64_t g = i / layout.group;
+    StoreScale(row.scales[g], layout.scales, place.scale, panel + place.scales);
+    if (layout.has_min) StoreScale(row.mins[g], layout.scales, place.min, panel + place.scales);
   }
-  return static_cast<int8_t>(block[(i / 4 * kPanel + lane) * 4 + i % 4]);
+  if (layout.scales != ScaleType::kInt8) return;
+  std::memcpy(panel + MultiplierOffset(layout, k, lane), row.multiplier, 4);
+}
+
+void UnpackQuantRow(const QuantLayout& layout, int64_t k, const std::byte* panel, int64_t lane,
+                    float* out) {
+  float multiplier = 1.0f;
+  if (layout.scales == ScaleType::kInt8) {
+    std::memcpy(&multiplier, panel + MultiplierOffset(layout, k, lane), 4);
+  }
+  for (int64_t i = 0; i < k; ++i) {
+    const QuantPlace place = Locate(layout, lane, i);
+    int code = std::to_integer<int8_t>(panel[place.code]);
+    if (layout.bits == 4) code = place.high ? (code & 255) >> 4 : code & 15;
+    const std::byte* scales = panel + place.scales;
+    const float scale = LoadScale(scales, layout.scales, place.scale) * multiplier;
+    const float min = layout.has_min ? LoadScale(scales, layout.scales, place.min) : 0.0f;
+    out[i] = scale * static_cast<float>(code - layout.zero_point) + min;
+  }
 }
 
 }  // namespace
@@ -93,30 +147,27 @@ PackedMatrix PackFloat(Context& context, PackedFormat format, int64_t n, int64_t
 
 PackedMatrix PackQuant(Context& context, const QuantLayout& layout, int64_t n, int64_t k,
                        const std::function<void(int64_t row, const QuantRow& out)>& row) {
+  const bool int8_scales = layout.scales == ScaleType::kInt8;
   RINGLET_CHECK(k % kQuantGroup == 0, "K must be a multiple of the activation group");
-  RINGLET_CHECK(layout.group == 32 || (layout.group == 16 && layout.bits == 8), "group size");
-  const int64_t groups = k / layout.group;
-  const int64_t group_bytes = layout.GroupBytes();
+  RINGLET_CHECK(layout.group == (int8_scales ? 16 : 32) || (layout.group == 16 && layout.bits == 8),
+                "group size");
+  RINGLET_CHECK(!int8_scales || (layout.bits == 4 && layout.zero_point == 8 && !layout.has_min),
+                "int8 scales go with symmetric 4-bit codes");
+  const auto groups = static_cast<size_t>(k / layout.group);
   const PackedMatrix shape{.format = PackedFormat::kQuant,
                            .quant = layout,
                            .n = n,
                            .k = k,
-                           .panel_bytes = groups * group_bytes};
+                           .panel_bytes = layout.PanelBytes(k)};
   return Build(context, shape, [&](int64_t panel, std::byte* base) {
     std::vector<int8_t> codes(static_cast<size_t>(k));
-    std::vector<float> scales(static_cast<size_t>(groups));
-    std::vector<float> mins(static_cast<size_t>(groups));
+    std::vector<float> scales(groups);
+    std::vector<float> mins(groups);
+    float multiplier = 1.0f;
+    const QuantRow buffers{codes.data(), scales.data(), mins.data(), &multiplier};
     for (int64_t lane = 0; lane < PanelRows(n, panel); ++lane) {
-      row(panel * kPanel + lane, {codes.data(), scales.data(), mins.data()});
-      for (int64_t g = 0; g < groups; ++g) {
-        std::byte* block = base + g * group_bytes;
-        StoreCodes(codes.data() + g * layout.group, layout, lane, block);
-        std::byte* tail = block + kPanel * layout.group * layout.bits / 8;
-        StoreScale(scales[static_cast<size_t>(g)], layout.wide_scales, lane, tail);
-        if (!layout.has_min) continue;
-        tail += kPanel * (layout.wide_scales ? 4 : 2);
-        StoreScale(mins[static_cast<size_t>(g)], layout.wide_scales, lane, tail);
-      }
+      row(panel * kPanel + lane, buffers);
+      StoreQuantRow(layout, k, buffers, lane, base);
     }
   });
 }
@@ -124,22 +175,15 @@ PackedMatrix PackQuant(Context& context, const QuantLayout& layout, int64_t n, i
 void UnpackRow(const PackedMatrix& matrix, int64_t row, float* out) {
   const std::byte* base = matrix.panel(row / kPanel);
   const int64_t lane = row % kPanel;
+  if (matrix.format == PackedFormat::kQuant) {
+    return UnpackQuantRow(matrix.quant, matrix.k, base, lane, out);
+  }
   for (int64_t i = 0; i < matrix.k; ++i) {
     if (matrix.format == PackedFormat::kF32) {
       out[i] = reinterpret_cast<const float*>(base)[i * kPanel + lane];
-    } else if (matrix.format == PackedFormat::kBf16) {
-      out[i] =
-          Bf16ToFloat(reinterpret_cast<const bf16_t*>(base)[(i / 2 * kPanel + lane) * 2 + i % 2]);
     } else {
-      const QuantLayout& layout = matrix.quant;
-      const std::byte* block = base + i / layout.group * layout.GroupBytes();
-      const int code = LoadCode(block, layout, lane, static_cast<int>(i % layout.group));
-      const std::byte* scales = block + kPanel * layout.group * layout.bits / 8;
-      const float scale = LoadScale(scales, layout.wide_scales, lane);
-      const float min = layout.has_min ? LoadScale(scales + kPanel * (layout.wide_scales ? 4 : 2),
-                                                   layout.wide_scales, lane)
-                                       : 0.0f;
-      out[i] = scale * static_cast<float>(code - layout.zero_point) + min;
+      const auto* values = reinterpret_cast<const bf16_t*>(base);
+      out[i] = Bf16ToFloat(values[(i / 2 * kPanel + lane) * 2 + i % 2]);
     }
   }
 }

@@ -5,14 +5,23 @@
 //
 //   kF32   [K][64]             fp32
 //   kBf16  [ceil(K/2)][64][2]  bf16; pairs along K as the BF16 dot-product instruction wants them
-//   kQuant per group of `group` inputs: codes, then [64] scales, then [64] minimums if has_min
+//   kQuant with scales kF16 or kF32 (of the scales and minimums):
+//          per group of `group` inputs: codes, then [64] scales, then [64] minimums if has_min
 //            8 bits: codes [group/4][64][4] int8
 //            4 bits: codes [group/8][64][4] uint8: low nibbles are inputs 0..3 of an octet, high
 //                    nibbles 4..7
-//          value = scale * (code - zero_point) + minimum. Scales and minimums are fp16, or fp32
-//          with wide_scales.
+//          value = scale * (code - zero_point) + minimum
+//   kQuant with scales kInt8 (4 bits, groups of 16, zero point 8):
+//          per two groups a and b, 32 inputs:
+//            codes [4][64][4] uint8: bytes 0 and 1 of word w hold group a, bytes 2 and 3 group b;
+//                  low nibbles are inputs 4w and 4w + 1 of the group, high nibbles 4w + 2 and 4w +
+//                  3
+//            [64][2] int8 scales of a and b
+//          then, once, [64] fp32 multipliers
+//          value = multiplier * scale * (code - 8); a multiplier is a power of two, so that this is
+//          exact. 4.5 bits per weight and 4 bytes per output.
 //
-// The layout is the same for every instruction set.
+// Every panel is a multiple of 64 bytes. The layout is the same for every instruction set.
 #pragma once
 
 #include <cstddef>
@@ -30,18 +39,28 @@ inline constexpr int64_t kQuantGroup = 32;
 
 enum class PackedFormat { kF32, kBf16, kQuant };
 
+enum class ScaleType { kF16, kF32, kInt8 };
+
 struct QuantLayout {
   int bits = 8;    // 4 or 8
-  int group = 32;  // 16 or 32 inputs share a scale (4 bits: 32)
+  int group = 32;  // 16 or 32 inputs share a scale (4 bits: 32, with kInt8 scales 16)
   int zero_point = 0;
   bool has_min = false;
-  bool wide_scales = false;
+  ScaleType scales = ScaleType::kF16;
 
+  int64_t ScaleBytes() const {
+    return scales == ScaleType::kInt8 ? 1 : (scales == ScaleType::kF16 ? 2 : 4);
+  }
   int64_t GroupBytes() const {
-    const int64_t scale_bytes = wide_scales ? 4 : 2;
-    return kPanel * group * bits / 8 + kPanel * scale_bytes * (has_min ? 2 : 1);
+    return kPanel * group * bits / 8 + kPanel * ScaleBytes() * (has_min ? 2 : 1);
+  }
+  // Bytes of a panel of k inputs.
+  int64_t PanelBytes(int64_t k) const {
+    return k / group * GroupBytes() + (scales == ScaleType::kInt8 ? kPanel * 4 : 0);
   }
 };
+inline constexpr QuantLayout kInt4Layout = {
+    .bits = 4, .group = 16, .zero_point = 8, .has_min = false, .scales = ScaleType::kInt8};
 
 struct PackedMatrix {
   PackedFormat format = PackedFormat::kF32;
@@ -61,11 +80,13 @@ PackedMatrix PackFloat(Context& context, PackedFormat format, int64_t n, int64_t
                        const std::function<void(int64_t row, float* out)>& row);
 
 // Packs rows of codes: k codes (as int8; 0..15 for 4 bits), k/group scales and, with has_min,
-// k/group minimums. k must be a multiple of kQuantGroup.
+// k/group minimums. With kInt8, scales are integers in [-128, 127] and *multiplier is set, to a
+// power of two. k must be a multiple of kQuantGroup.
 struct QuantRow {
   int8_t* codes;
   float* scales;
   float* mins;
+  float* multiplier;
 };
 PackedMatrix PackQuant(Context& context, const QuantLayout& layout, int64_t n, int64_t k,
                        const std::function<void(int64_t row, const QuantRow& out)>& row);

@@ -27,17 +27,17 @@ struct WeightFormat {
 inline std::vector<WeightFormat> AllWeightFormats() {
   std::vector<WeightFormat> formats = {{"f32", PackedFormat::kF32, {}},
                                        {"bf16", PackedFormat::kBf16, {}}};
-  const auto add = [&](int bits, int group, int zero, bool has_min, bool wide) {
+  const auto add = [&](int bits, int group, int zero, bool has_min, ScaleType scales) {
     const std::string name = "q" + std::to_string(bits) + "_group" + std::to_string(group) +
                              "_zero" + std::to_string(zero) + (has_min ? "_min" : "") +
-                             (wide ? "_wide" : "");
-    formats.push_back({name, PackedFormat::kQuant, {bits, group, zero, has_min, wide}});
+                             (scales == ScaleType::kF32 ? "_wide" : "");
+    formats.push_back({name, PackedFormat::kQuant, {bits, group, zero, has_min, scales}});
   };
-  for (const bool wide : {false, true}) {
+  for (const ScaleType scales : {ScaleType::kF16, ScaleType::kF32}) {
     for (const bool has_min : {false, true}) {
-      for (const int zero : {0, 8}) add(4, 32, zero, has_min, wide);
+      for (const int zero : {0, 8}) add(4, 32, zero, has_min, scales);
       for (const int group : {16, 32}) {
-        for (const int zero : {0, 32}) add(8, group, zero, has_min, wide);
+        for (const int zero : {0, 32}) add(8, group, zero, has_min, scales);
       }
     }
   }
@@ -52,8 +52,8 @@ struct TestWeights {
   std::vector<float> magnitudes;
 };
 
-inline float RoundScale(float value, bool wide) {
-  return wide ? value : F16ToFloat(FloatToF16(value));
+inline float RoundScale(float value, ScaleType type) {
+  return type == ScaleType::kF16 ? F16ToFloat(FloatToF16(value)) : value;
 }
 
 // `exact` makes small integers (times powers of two), so that every product and sum is exact.
@@ -89,9 +89,9 @@ inline TestWeights MakeWeights(Context& context, const WeightFormat& format, int
   }
   for (size_t i = 0; i < size; ++i) {
     const size_t g = i / static_cast<size_t>(layout.group);
-    const float scaled = RoundScale(scales[g], layout.wide_scales) *
-                         static_cast<float>(codes[i] - layout.zero_point);
-    const float min = layout.has_min ? RoundScale(mins[g], layout.wide_scales) : 0.0f;
+    const float scaled =
+        RoundScale(scales[g], layout.scales) * static_cast<float>(codes[i] - layout.zero_point);
+    const float min = layout.has_min ? RoundScale(mins[g], layout.scales) : 0.0f;
     out.values[i] = scaled + min;
     out.magnitudes[i] = std::abs(scaled) + std::abs(min);
   }
