@@ -1,10 +1,5 @@
-// What this machine can do, measured in the benchmark itself: the floors that operators are held
-// against.
+// Counters that hold a benchmark against what this machine can do (ops/limits).
 #pragma once
-
-#include <string>
-
-#include "ops/context.h"
 
 namespace benchmark {
 class State;
@@ -12,16 +7,9 @@ class State;
 
 namespace ringlet::testing {
 
-struct MachineLimits {
-  double flops;       // fp32 multiply-adds of the widest set that `isa` allows, one thread, 2 each
-  double read_bytes;  // bytes per second read from memory, one thread
-};
-
-// Measured once, in CPU time of this thread: other processes' share does not count.
-const MachineLimits& MeasuredLimits();
-
-// Reports flop/s and bytes/s, and their ratios to the limits; the larger ratio tells which of the
-// two bounds the operator.
+// Reports flop/s and bytes/s, and their ratios to the fp32 peak and the read bandwidth of one
+// thread; the larger ratio tells which of the two bounds the operator. The limits are measured at
+// the first call.
 void ReportLimits(benchmark::State& state, double flops_per_run, double bytes_per_run);
 
 }  // namespace ringlet::testing
