@@ -32,6 +32,7 @@ class ChatCommand : public Command {
     args.Option("--stop", stop_, "TEXT", "End an answer before this text (may be repeated)");
     args.Flag("--ignore-eos", ignore_eos_, "Go on where the model would end an answer");
     args.Option("--compute", request_.compute, "TYPE", "Arithmetic: bf16 or f32 [bf16]");
+    args.Option("--kv-dtype", request_.kv_dtype, "TYPE", "Keys and values: bf16 or int8 [bf16]");
     sampling_.Declare(args);
   }
 
@@ -40,6 +41,9 @@ class ChatCommand : public Command {
       return Outcome::Usage(status.message());
     }
     if (const Status status = CheckCompute(request_.compute); !status.ok()) {
+      return Outcome::Usage(status.message());
+    }
+    if (const Status status = CheckKvDtype(request_.kv_dtype); !status.ok()) {
       return Outcome::Usage(status.message());
     }
     if (max_tokens_ < -1) {

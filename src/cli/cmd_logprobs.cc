@@ -57,6 +57,7 @@ class LogprobsCommand : public Command {
     args.Flag("--all", all_, "Also the whole distribution after the last token (with --json)");
     args.Option("--chunk", chunk_, "N", "Tokens computed at a time [512]");
     args.Option("--compute", request_.compute, "TYPE", "Arithmetic: bf16 or f32 [bf16]");
+    args.Option("--kv-dtype", request_.kv_dtype, "TYPE", "Keys and values: bf16 or int8 [bf16]");
     args.Flag("--json", json_, "Print one JSON object with 17-digit numbers");
   }
 
@@ -69,6 +70,9 @@ class LogprobsCommand : public Command {
     }
     if (all_ && !json_) return Outcome::Usage("--all: expected --json with it");
     if (const Status status = CheckCompute(request_.compute); !status.ok()) {
+      return Outcome::Usage(status.message());
+    }
+    if (const Status status = CheckKvDtype(request_.kv_dtype); !status.ok()) {
       return Outcome::Usage(status.message());
     }
     request_.max_step_rows = chunk_;

@@ -42,6 +42,7 @@ class RunCommand : public Command {
     args.Flag("--chat", chat_, "Insist on the chat template");
     args.Flag("--ignore-eos", ignore_eos_, "Go on where the model would end");
     args.Option("--compute", request_.compute, "TYPE", "Arithmetic: bf16 or f32 [bf16]");
+    args.Option("--kv-dtype", request_.kv_dtype, "TYPE", "Keys and values: bf16 or int8 [bf16]");
     args.Flag("--json", json_, "Print one JSON object at the end instead of text");
     args.Exclusive({"--prompt", "--file"});
     args.Exclusive({"--raw", "--chat"});
@@ -54,6 +55,9 @@ class RunCommand : public Command {
       return Outcome::Usage(status.message());
     }
     if (const Status status = CheckCompute(request_.compute); !status.ok()) {
+      return Outcome::Usage(status.message());
+    }
+    if (const Status status = CheckKvDtype(request_.kv_dtype); !status.ok()) {
       return Outcome::Usage(status.message());
     }
     if (max_tokens_ < -1) {

@@ -26,6 +26,11 @@ Status CheckCompute(const std::string& compute) {
   return BadInput("--compute", "", compute, "bf16 or f32");
 }
 
+Status CheckKvDtype(const std::string& type) {
+  if (type == "bf16" || type == "int8") return Status::Ok();
+  return BadInput("--kv-dtype", "", type, "bf16 or int8");
+}
+
 Result<LoadedModel> PackModel(Checkpoint checkpoint, const ModelRequest& request,
                               const GlobalOptions& globals) {
   RINGLET_ASSIGN_OR_RETURN(const IsaChoice isa, ChooseIsa(globals));
@@ -33,6 +38,7 @@ Result<LoadedModel> PackModel(Checkpoint checkpoint, const ModelRequest& request
   Progress progress("Loading", ProgressUnit::kBytes, globals.quiet);
   LoadOptions options;
   options.compute = request.compute == "f32" ? ComputeType::kF32 : ComputeType::kBf16;
+  options.kv = request.kv_dtype == "int8" ? KvType::kInt8 : KvType::kBf16;
   options.progress = [&](uint64_t done, uint64_t total) {
     progress.Update(done, total);
     return true;

@@ -16,7 +16,8 @@ namespace ringlet::cli {
 
 struct ModelRequest {
   std::string path;
-  std::string compute = "bf16";  // or "f32"
+  std::string compute = "bf16";   // or "f32"
+  std::string kv_dtype = "bf16";  // or "int8"
   int64_t max_step_rows = 512;
 };
 
@@ -34,6 +35,9 @@ int ThreadCount(const GlobalOptions& globals);
 
 // Whether --compute names an arithmetic.
 Status CheckCompute(const std::string& compute);
+
+// Whether --kv-dtype names a type for keys and values.
+Status CheckKvDtype(const std::string& type);
 
 // Packs an opened model, with a progress bar on stderr.
 Result<LoadedModel> PackModel(Checkpoint checkpoint, const ModelRequest& request,

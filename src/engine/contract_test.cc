@@ -25,11 +25,13 @@ struct Case {
   const char* preset;
   DType dtype;
   ComputeType compute;
+  KvType kv = KvType::kBf16;
 };
 
 std::string CaseName(const testing::TestParamInfo<Case>& info) {
   std::string name = fmt::format("{}_{}_{}", info.param.preset, Name(info.param.dtype),
                                  info.param.compute == ComputeType::kF32 ? "f32" : "bf16");
+  if (info.param.kv == KvType::kInt8) name += "_int8_kv";
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
@@ -38,9 +40,10 @@ class ContractTest : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     const Case& c = GetParam();
-    directory_ = std::filesystem::temp_directory_path() /
-                 fmt::format("ringlet-contract-{}-{}-{}-{}", ::getpid(), c.preset,
-                             static_cast<int>(c.dtype), static_cast<int>(c.compute));
+    directory_ =
+        std::filesystem::temp_directory_path() /
+        fmt::format("ringlet-contract-{}-{}-{}-{}-{}", ::getpid(), c.preset,
+                    static_cast<int>(c.dtype), static_cast<int>(c.compute), static_cast<int>(c.kv));
     const Result<const Preset*> preset = FindPreset(c.preset);
     ASSERT_TRUE(preset.ok()) << preset.status().message();
     const Result<OrderedJson> json = PresetJson(**preset);
@@ -67,8 +70,10 @@ class ContractTest : public testing::TestWithParam<Case> {
     Result<Checkpoint> checkpoint = OpenCheckpoint(directory_ / "model");
     EXPECT_TRUE(checkpoint.ok()) << checkpoint.status().message();
     Context context(IsaChoice::Detect(), 2);
-    auto model = Model::Load(std::move(checkpoint).value(), context,
-                             {.compute = GetParam().compute, .progress = {}});
+    LoadOptions options;
+    options.compute = GetParam().compute;
+    options.kv = GetParam().kv;
+    auto model = Model::Load(std::move(checkpoint).value(), context, options);
     EXPECT_TRUE(model.ok()) << model.status().message();
     return std::move(model).value();
   }
@@ -280,13 +285,16 @@ TEST_P(ContractTest, BadTokensChangeNothing) {
   FeedAndCheck(engine, sequence, 0, 20);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, ContractTest,
-                         testing::Values(Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16},
-                                         Case{"tiny-hybrid", DType::kF32, ComputeType::kF32},
-                                         Case{"tiny-hybrid", DType::kF32, ComputeType::kBf16},
-                                         Case{"tiny-ling", DType::kBF16, ComputeType::kBf16},
-                                         Case{"tiny-llama", DType::kBF16, ComputeType::kF32}),
-                         CaseName);
+INSTANTIATE_TEST_SUITE_P(
+    Models, ContractTest,
+    testing::Values(Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16},
+                    Case{"tiny-hybrid", DType::kF32, ComputeType::kF32},
+                    Case{"tiny-hybrid", DType::kF32, ComputeType::kBf16},
+                    Case{"tiny-ling", DType::kBF16, ComputeType::kBf16},
+                    Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16, KvType::kInt8},
+                    Case{"tiny-ling", DType::kBF16, ComputeType::kBf16, KvType::kInt8},
+                    Case{"tiny-llama", DType::kBF16, ComputeType::kF32}),
+    CaseName);
 
 }  // namespace
 }  // namespace ringlet

@@ -22,6 +22,7 @@ constexpr uint64_t kMaxHeader = 1 << 20;
 struct Identity {
   std::string model;
   std::string compute;
+  std::string kv;
   std::string kernels;
 };
 
@@ -29,6 +30,7 @@ Identity IdentityOf(const Engine& engine) {
   Identity identity;
   identity.model = fmt::format("{:016x}", Fingerprint(engine.model().checkpoint()));
   identity.compute = engine.model().compute() == ComputeType::kF32 ? "f32" : "bf16";
+  identity.kv = KvTypeName(engine.model().packed().softmax_kv.type);
   for (const OpChoice& choice : OpChoices(engine.context().isa)) {
     identity.kernels +=
         fmt::format("{}{}={}", identity.kernels.empty() ? "" : " ", choice.op, choice.chosen);
@@ -93,8 +95,10 @@ struct Contents {
 };
 
 Status CheckIdentity(const Json& header, const Identity& identity, const std::string& path) {
-  const std::pair<const char*, const std::string*> fields[] = {
-      {"model", &identity.model}, {"compute", &identity.compute}, {"kernels", &identity.kernels}};
+  const std::pair<const char*, const std::string*> fields[] = {{"model", &identity.model},
+                                                               {"compute", &identity.compute},
+                                                               {"kv", &identity.kv},
+                                                               {"kernels", &identity.kernels}};
   for (const auto& [key, expected] : fields) {
     const auto found = header.find(key);
     if (found == header.end() || !found->is_string()) {
@@ -129,8 +133,8 @@ Result<Contents> CheckFile(std::span<const std::byte> bytes, const Engine& engin
   }
   RINGLET_ASSIGN_OR_RETURN(const Json header,
                            ParseJson(text.substr(kMagic.size() + 8, header_size), path));
-  if (!header.is_object() || header.value("version", Json()) != Json(1)) {
-    return BadInput(path, "version", "another one", "1");
+  if (!header.is_object() || header.value("version", Json()) != Json(2)) {
+    return BadInput(path, "version", "another one", "2");
   }
   RINGLET_RETURN_IF_ERROR(CheckIdentity(header, IdentityOf(engine), path));
   const auto length = header.find("length");
@@ -156,9 +160,10 @@ Result<Contents> CheckFile(std::span<const std::byte> bytes, const Engine& engin
 Status SaveSession(const Engine& engine, const Sequence& sequence, const std::string& path) {
   const SequenceState& state = sequence.state();
   const Identity identity = IdentityOf(engine);
-  const std::string header = Json{{"version", 1},
+  const std::string header = Json{{"version", 2},
                                   {"model", identity.model},
                                   {"compute", identity.compute},
+                                  {"kv", identity.kv},
                                   {"kernels", identity.kernels},
                                   {"length", static_cast<uint64_t>(sequence.length())}}
                                  .dump();

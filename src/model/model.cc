@@ -220,7 +220,7 @@ Result<std::shared_ptr<const Model>> Model::Load(Checkpoint checkpoint, Context&
   const ModelConfig& config = model->config();
   const ModelWeights& weights = model->checkpoint_.weights;
   PackedModel& packed = *model->packed_;
-  const KvType type = options.compute == ComputeType::kF32 ? KvType::kF32 : KvType::kBf16;
+  const KvType type = options.compute == ComputeType::kF32 ? KvType::kF32 : options.kv;
   packed.softmax_kv = {.type = type, .kv_heads = config.kv_heads, .head_dim = config.head_dim};
   // Tails are small and fold into an fp32 state: rounding them would be a hybrid model's largest
   // error.

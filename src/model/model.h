@@ -10,6 +10,7 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "ops/context.h"
+#include "ops/kv_block.h"
 
 namespace ringlet {
 
@@ -20,6 +21,8 @@ enum class ComputeType {
 
 struct LoadOptions {
   ComputeType compute = ComputeType::kBf16;
+  // Keys and values of the softmax layers: kBf16 or kInt8; ignored (fp32) with kF32 computation.
+  KvType kv = KvType::kBf16;
   // Called from the loading thread as packing proceeds; done and total in bytes of stored weights.
   // Return false to stop loading.
   std::function<bool(uint64_t done, uint64_t total)> progress;

@@ -110,14 +110,14 @@ void FinishUnit(const AttentionKernels& kernels, const AttentionArgs& args, cons
   for (int64_t i = 0; i < unit.queries(); ++i) {
     const AttentionRow& row = args.rows[static_cast<size_t>(unit.first_row + i / unit.heads)];
     float* out = row.out + (unit.first_head + i % unit.heads) * d;
-    kernels.finish(total.output + i * d, total.sum[i], out, d);
+    kernels.finish(total.output + i * args.kv.padded_dim(), total.sum[i], out, d);
   }
 }
 
 // One thread walks all splits of a unit.
 void RunUnit(const AttentionKernels& kernels, const AttentionArgs& args, const Unit& unit,
              float* scratch) {
-  const int64_t d = args.kv.head_dim;
+  const int64_t d = args.kv.padded_dim();
   const AttentionQueries queries = QueriesOf(args, unit);
   const SoftmaxState total = StateAt(scratch, queries.count);
   const SoftmaxState part = StateAt(scratch + StateFloats(queries.count, d), queries.count);
@@ -138,7 +138,7 @@ void RunSplit(Context& context, const AttentionKernels& kernels, const Attention
     int64_t split;
     int64_t offset;  // into the shared scratch
   };
-  const int64_t d = args.kv.head_dim;
+  const int64_t d = args.kv.padded_dim();
   std::vector<Piece> pieces;
   std::vector<size_t> first_piece;
   int64_t floats = 0;
@@ -151,7 +151,7 @@ void RunSplit(Context& context, const AttentionKernels& kernels, const Attention
   }
   float* shared = context.SharedScratch(static_cast<size_t>(floats));
   const auto scratch_floats =
-      static_cast<size_t>(AttentionScratchFloats(d) + StateFloats(AttentionQueries::kMax, d));
+      static_cast<size_t>(AttentionScratchFloats(args.kv) + StateFloats(AttentionQueries::kMax, d));
   context.pool.ParallelFor(static_cast<int64_t>(pieces.size()), [&](int64_t i, int thread) {
     const Piece& piece = pieces[static_cast<size_t>(i)];
     const AttentionQueries queries = QueriesOf(args, units[piece.unit]);
@@ -187,9 +187,9 @@ void Attention(Context& context, const AttentionArgs& args) {
     RunSplit(context, kernels, args, units);
     return;
   }
-  const int64_t d = args.kv.head_dim;
-  const auto floats =
-      static_cast<size_t>(2 * StateFloats(AttentionQueries::kMax, d) + AttentionScratchFloats(d));
+  const int64_t d = args.kv.padded_dim();
+  const auto floats = static_cast<size_t>(2 * StateFloats(AttentionQueries::kMax, d) +
+                                          AttentionScratchFloats(args.kv));
   context.pool.ParallelFor(count, [&](int64_t u, int thread) {
     RunUnit(kernels, args, units[static_cast<size_t>(u)], context.ThreadScratch(thread, floats));
   });

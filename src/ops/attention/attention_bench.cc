@@ -1,5 +1,7 @@
-// Softmax attention on one thread. Floors: decode reads K and V once (memory bandwidth); a prefill
-// chunk is bound by 4 * D * length multiply-adds / 2 per head and row.
+// Softmax attention on one thread, mini shape: 16 query heads over 4 kv heads of 128. Floors:
+// decode reads K and V once (memory bandwidth; from a few thousand positions on they are larger
+// than the caches); a prefill chunk is bound by 4 * D * length flops per head and row, of which the
+// integer products of INT8 keys and values can do twice as many as the fp32 peak.
 #include "ops/attention/attention.h"
 
 #include <benchmark/benchmark.h>
@@ -19,7 +21,7 @@ void BenchAttention(benchmark::State& state) {
   const int64_t count = state.range(1);
   AttentionArgs args;
   args.heads = 16;
-  args.kv = {KvType::kBf16, 4, 128};
+  args.kv = {state.range(2) == 8 ? KvType::kInt8 : KvType::kBf16, 4, 128};
   args.scale = 0.088f;
   KvSequence kv(args.kv, length);
   kv.FillNormal(&rng, length);
@@ -42,10 +44,9 @@ void BenchAttention(benchmark::State& state) {
                static_cast<double>(args.kv.block_bytes() * (length / kBlockPositions)));
 }
 BENCHMARK(BenchAttention)
-    ->ArgNames({"length", "rows"})
-    ->Args({4096, 1})
-    ->Args({32768, 1})
-    ->Args({4096, 128});
+    ->ArgNames({"length", "rows", "bits"})
+    ->ArgsProduct({{4096, 16384, 65536, 131072}, {1}, {16, 8}})
+    ->ArgsProduct({{512, 4096, 16384}, {256}, {16, 8}});
 
 }  // namespace
 }  // namespace ringlet

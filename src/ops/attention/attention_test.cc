@@ -1,5 +1,6 @@
 #include "ops/attention/attention.h"
 
+#include <cstring>
 #include <limits>
 #include <memory>
 
@@ -41,11 +42,18 @@ std::vector<double> Bounds(const AttentionArgs& args, const AttentionRow& row) {
     const int64_t kv_head = h * args.kv.kv_heads / args.heads;
     std::vector<double> scores;
     double score_error = 0;
+    // INT8: queries are rounded to 16 bits of their largest element.
+    double query_step = 0;
+    for (int64_t i = 0; i < d && args.kv.type == KvType::kInt8; ++i) {
+      query_step = std::max(query_step, std::abs(static_cast<double>(row.q[h * d + i])) / 32767);
+    }
     double largest = -INFINITY;
     for (int64_t j = 0; j < row.length; ++j) {
       double dot = 0;
       double magnitude = 0;
+      double key_magnitude = 0;
       for (int64_t i = 0; i < d; ++i) {
+        key_magnitude += std::abs(KeyAt(args.kv, row.blocks[j / 64], kv_head, j % 64, i));
         const double term = static_cast<double>(row.q[h * d + i]) *
                             KeyAt(args.kv, row.blocks[j / 64], kv_head, j % 64, i);
         dot += term;
@@ -54,19 +62,38 @@ std::vector<double> Bounds(const AttentionArgs& args, const AttentionRow& row) {
       scores.push_back(dot * args.scale);
       largest = std::max(largest, scores.back());
       // The scaled score, the maximum and their difference are rounded too.
-      score_error = std::max(score_error, DotBound(d + 4, magnitude) * args.scale);
+      score_error =
+          std::max(score_error,
+                   (DotBound(d + 8, magnitude) + 0.51 * query_step * key_magnitude) * args.scale);
     }
-    score_error += 4.0 * kF32Round * std::abs(largest);
+    score_error += 8.0 * kF32Round * std::abs(largest);
     double sum = 0;
     for (double& score : scores) sum += score = std::exp(score - largest);
+    // And weights times values' scales to 16 bits of the largest in their block.
+    std::vector<double> weight_steps(scores.size() / 64 + 1, 0.0);
+    const auto value_scale = [&](int64_t j) {
+      bf16_t scale;
+      std::memcpy(&scale, row.blocks[j / 64] + args.kv.value_scales(kv_head) + j % 64 * 2, 2);
+      return static_cast<double>(Bf16ToFloat(scale));
+    };
+    for (int64_t j = 0; j < row.length && args.kv.type == KvType::kInt8; ++j) {
+      double& step = weight_steps[static_cast<size_t>(j / 64)];
+      step = std::max(step, scores[static_cast<size_t>(j)] / sum * value_scale(j) / 32767);
+    }
     for (int64_t i = 0; i < d; ++i) {
       double magnitude = 0;
+      double code_error = 0;
       for (int64_t j = 0; j < row.length; ++j) {
+        if (args.kv.type == KvType::kInt8) {
+          const double value = ValueAt(args.kv, row.blocks[j / 64], kv_head, j % 64, i);
+          code_error +=
+              0.51 * weight_steps[static_cast<size_t>(j / 64)] * std::abs(value) / value_scale(j);
+        }
         magnitude += scores[static_cast<size_t>(j)] / sum *
                      std::abs(ValueAt(args.kv, row.blocks[j / 64], kv_head, j % 64, i));
       }
       const int64_t roundings = 2 * row.length + 12 * (row.length / 64 + 2) + 16;
-      bounds.push_back(2.1 * score_error * magnitude + SumBound(roundings, magnitude));
+      bounds.push_back(2.1 * score_error * magnitude + SumBound(roundings, magnitude) + code_error);
     }
   }
   return bounds;
@@ -111,7 +138,7 @@ void CheckAgainstReference(Context& context, Problem& problem, size_t row) {
 TEST_P(AttentionTest, MatchesReferenceAtEveryKindOfLength) {
   Context context(isa(), 2);
   Rng rng(1);
-  for (const KvType type : {KvType::kBf16, KvType::kF32}) {
+  for (const KvType type : {KvType::kBf16, KvType::kF32, KvType::kInt8}) {
     for (const int64_t length : {1, 2, 7, 63, 64, 65, 127, 1000, 1023, 1024, 1025, 2049, 3000}) {
       Problem problem({4, 2, 64, type}, {length}, &rng);
       ASSERT_NO_FATAL_FAILURE(CheckAgainstReference(context, problem, 0));
@@ -122,8 +149,8 @@ TEST_P(AttentionTest, MatchesReferenceAtEveryKindOfLength) {
 TEST_P(AttentionTest, MatchesReferenceForEveryShape) {
   Context context(isa(), 2);
   Rng rng(2);
-  for (const KvType type : {KvType::kBf16, KvType::kF32}) {
-    for (const int64_t head_dim : {24, 64, 80, 128}) {
+  for (const KvType type : {KvType::kBf16, KvType::kF32, KvType::kInt8}) {
+    for (const int64_t head_dim : {7, 24, 64, 80, 128}) {
       for (const auto& [heads, kv_heads] : std::vector<std::pair<int64_t, int64_t>>{
                {1, 1}, {6, 6}, {9, 3}, {16, 2}, {5, 1}, {70, 1}}) {
         Problem problem({heads, kv_heads, head_dim, type}, {130}, &rng);
@@ -179,7 +206,8 @@ TEST_P(AttentionTest, NanKeyAndValue) {
 // as alone, on any number of threads (which also decides how splits are shared out).
 TEST_P(AttentionTest, RowContract) {
   Rng rng(6);
-  for (const Shape& shape : {Shape{4, 2, 64, KvType::kBf16}, Shape{9, 3, 24, KvType::kF32}}) {
+  for (const Shape& shape : {Shape{4, 2, 64, KvType::kBf16}, Shape{9, 3, 24, KvType::kF32},
+                             Shape{8, 2, 64, KvType::kInt8}, Shape{3, 3, 7, KvType::kBf16}}) {
     std::vector<std::unique_ptr<Problem>> sequences;
     for (const std::vector<int64_t>& lengths : {std::vector<int64_t>{2100},
                                                 {1, 2, 3, 4},

@@ -26,7 +26,7 @@ void RunHead(const LightningKernels& kernels, const LightningArgs& args, const L
         .first_slot = slot,
         .keys = feed.chunks[c] + args.kv.keys(head),
         .values = feed.chunks[c] + args.kv.values(head),
-        .type = args.kv.type,
+        .value_stride = args.kv.padded_dim(),
         .d = d,
         .scale = args.scale,
         .powers = args.decay->head(head),
@@ -57,6 +57,7 @@ DecayTable MakeDecayTable(std::span<const double> log_lambda) {
 
 void Lightning(Context& context, const LightningArgs& args) {
   const LightningKernels& kernels = SelectKernels(LightningTables(), context.isa);
+  RINGLET_CHECK(args.kv.type == KvType::kF32, "lightning tails are fp32");
   const int64_t heads = args.kv.kv_heads;
   const auto floats = static_cast<size_t>(LightningScratchFloats(args.kv.head_dim));
   for (const LightningFeed& feed : args.feeds) {

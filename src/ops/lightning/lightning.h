@@ -52,7 +52,7 @@ struct LightningFeed {
 };
 
 struct LightningArgs {
-  KvLayout kv;  // kv_heads = H
+  KvLayout kv;  // kF32, kv_heads = H
   float scale = 1.0f;
   const DecayTable* decay = nullptr;
   std::span<const LightningFeed> feeds;

@@ -21,7 +21,7 @@ LightningArgs MakeArgs(DecayTable* decay) {
   std::vector<double> log_lambda;
   for (int64_t h = 0; h < kHeads; ++h) log_lambda.push_back(-0.5 / static_cast<double>(h + 1));
   *decay = MakeDecayTable(log_lambda);
-  return {{KvType::kBf16, kHeads, kDim}, 0.088f, decay, {}};
+  return {{KvType::kF32, kHeads, kDim}, 0.088f, decay, {}};
 }
 
 void BenchLightningDecode(benchmark::State& state) {

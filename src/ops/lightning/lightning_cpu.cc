@@ -16,8 +16,6 @@ namespace {
 
 #include "ops/simd/matmul.inl.h"
 
-#include "ops/simd/widen.inl.h"
-
 // y = x * factor, n values.
 RINGLET_INLINE void Scaled(const float* x, float factor, int64_t n, float* y) {
   const F32 f = Set(factor);
@@ -29,9 +27,7 @@ RINGLET_INLINE void Scaled(const float* x, float factor, int64_t n, float* y) {
 
 void Rows(const LightningChunk& chunk, float* scratch) {
   const int64_t d = chunk.d;
-  float* wide_keys = scratch;
-  float* wide_values = wide_keys + kBlockPositions * d;
-  float* scores = wide_values + kBlockPositions * d;
+  float* scores = scratch;
   float* decayed = scores + kBlockPositions * kBlockPositions;
   const float* q[kBlockPositions];
   float* s[kBlockPositions];
@@ -47,18 +43,15 @@ void Rows(const LightningChunk& chunk, float* scratch) {
     out[r] = chunk.out + r * chunk.stride;
     terms[r] = chunk.first_slot + r + 1;
   }
-  WithHalf(chunk.type, chunk.keys, kBlockPositions * d, chunk.rows, wide_keys,
-           [&](const auto* keys) {
-             MatMulAdd(q, chunk.rows, d, keys, kBlockPositions, kBlockPositions, s, false);
-           });
+  const auto* keys = reinterpret_cast<const float*>(chunk.keys);
+  MatMulAdd(q, chunk.rows, d, keys, kBlockPositions, kBlockPositions, s, false);
   for (int64_t r = 0; r < chunk.rows; ++r) {
     const int64_t slot = chunk.first_slot + r;
     for (int64_t j = 0; j <= slot; ++j) s[r][j] *= chunk.powers[slot - j];
     Scaled(q[r], chunk.powers[slot + 1], d, decayed + r * d);
   }
-  WithHalf(
-      chunk.type, chunk.values, kBlockPositions * d, chunk.rows, wide_values,
-      [&](const auto* values) { MatMulAddRagged(p, chunk.rows, terms, values, d, d, out, false); });
+  const auto* values = reinterpret_cast<const float*>(chunk.values);
+  MatMulAddRagged(p, chunk.rows, terms, values, chunk.value_stride, d, out, false);
   if (chunk.state != nullptr) {
     MatMulAdd(decayed_q, chunk.rows, d, chunk.state, d, d, out, true);
   }
@@ -67,9 +60,8 @@ void Rows(const LightningChunk& chunk, float* scratch) {
 
 void Fold(const LightningChunk& chunk, float* next, float* scratch) {
   const int64_t d = chunk.d;
-  float* wide_values = scratch;
-  float* decayed_keys = wide_values + kBlockPositions * d;
-  const float* keys = WidenHalf(chunk.type, chunk.keys, kBlockPositions * d, decayed_keys);
+  float* decayed_keys = scratch;
+  const auto* keys = reinterpret_cast<const float*>(chunk.keys);
   float decay[kBlockPositions];
   for (int64_t j = 0; j < kBlockPositions; ++j) {
     decay[j] = chunk.powers[kBlockPositions - 1 - j];
@@ -84,7 +76,7 @@ void Fold(const LightningChunk& chunk, float* next, float* scratch) {
       for (int64_t c = 0; c < d; ++c) next[i * d + c] = 0.0f;
     }
   }
-  const float* values = WidenHalf(chunk.type, chunk.values, kBlockPositions * d, wide_values);
+  const auto* values = reinterpret_cast<const float*>(chunk.values);
   constexpr int64_t kRows = 48;
   for (int64_t i = 0; i < d; i += kRows) {
     const int64_t count = d - i < kRows ? d - i : kRows;
@@ -94,7 +86,7 @@ void Fold(const LightningChunk& chunk, float* next, float* scratch) {
       x[r] = decayed_keys + (i + r) * kBlockPositions;
       c[r] = next + (i + r) * d;
     }
-    MatMulAdd(x, count, kBlockPositions, values, d, d, c, true);
+    MatMulAdd(x, count, kBlockPositions, values, chunk.value_stride, d, c, true);
   }
 }
 

@@ -11,10 +11,10 @@ struct LightningChunk {
   float* out;      // row r at out + r * stride
   int64_t stride;
   int64_t rows;
-  int64_t first_slot;  // rows occupy slots first_slot .. first_slot + rows - 1
-  const std::byte* keys;
+  int64_t first_slot;     // rows occupy slots first_slot .. first_slot + rows - 1
+  const std::byte* keys;  // fp32
   const std::byte* values;
-  KvType type;
+  int64_t value_stride;  // from one position's values to the next
   int64_t d;
   float scale;
   const float* powers;  // lambda^0 .. lambda^64
@@ -30,8 +30,8 @@ struct LightningKernels {
 };
 
 inline int64_t LightningScratchFloats(int64_t d) {
-  // wide keys and values, scores of 64 rows, decayed queries of 64 rows (or decayed keys)
-  return 2 * kBlockPositions * d + kBlockPositions * kBlockPositions + kBlockPositions * d;
+  // scores of 64 rows and their decayed queries, or decayed keys
+  return kBlockPositions * kBlockPositions + kBlockPositions * d;
 }
 
 RINGLET_KERNEL_TABLES(LightningKernels, kLightningKernels, LightningTables)

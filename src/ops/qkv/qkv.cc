@@ -9,29 +9,45 @@
 namespace ringlet {
 namespace {
 
-constexpr int64_t kMaxHeadDim = 1024;
+constexpr int64_t kMaxHeadDim = 4096;
 
-// Writes one head's key into column `slot` of the transposed keys.
+// Writes a row's key (value) elements to their places; with odd D the pair's other half is zero.
 template <typename T>
-void StoreKey(const T* values, int64_t d, int64_t slot, std::byte* keys) {
-  T* out = reinterpret_cast<T*>(keys) + slot;
-  for (int64_t i = 0; i < d; ++i) out[i * kBlockPositions] = values[i];
+void StoreKey(const KvLayout& kv, const T* key, int64_t slot, std::byte* keys) {
+  T* out = reinterpret_cast<T*>(keys);
+  for (int64_t i = 0; i < kv.head_dim; ++i) out[kv.key_index(slot, i)] = key[i];
+  if (kv.paired() && kv.head_dim % 2 != 0) out[kv.key_index(slot, kv.head_dim)] = T{0};
+}
+
+template <typename T>
+void StoreValue(const KvLayout& kv, const T* value, int64_t slot, std::byte* values) {
+  T* out = reinterpret_cast<T*>(values);
+  for (int64_t i = 0; i < kv.head_dim; ++i) out[kv.value_index(slot, i)] = value[i];
 }
 
 void StoreKeyValue(const QkvKernels& kernels, const KvLayout& kv, const float* key,
                    const float* value, int64_t head, const QkvRow& row) {
+  const int64_t d = kv.head_dim;
   std::byte* keys = row.block + kv.keys(head);
-  std::byte* values =
-      row.block + kv.values(head) + row.slot * kv.head_dim * KvElementBytes(kv.type);
+  std::byte* values = row.block + kv.values(head);
   if (kv.type == KvType::kF32) {
-    StoreKey(key, kv.head_dim, row.slot, keys);
-    std::memcpy(values, value, static_cast<size_t>(kv.head_dim) * 4);
-    return;
+    StoreKey(kv, key, row.slot, keys);
+    StoreValue(kv, value, row.slot, values);
+  } else if (kv.type == KvType::kBf16) {
+    uint16_t rounded[kMaxHeadDim];
+    kernels.to_bf16(key, rounded, d);
+    StoreKey(kv, rounded, row.slot, keys);
+    kernels.to_bf16(value, rounded, d);
+    StoreValue(kv, rounded, row.slot, values);
+  } else {
+    int8_t codes[kMaxHeadDim];
+    const uint16_t key_scale = kernels.to_int8(key, codes, d);
+    std::memcpy(row.block + kv.key_scales(head) + 2 * row.slot, &key_scale, 2);
+    StoreKey(kv, codes, row.slot, keys);
+    const uint16_t value_scale = kernels.to_int8(value, codes, d);
+    std::memcpy(row.block + kv.value_scales(head) + 2 * row.slot, &value_scale, 2);
+    StoreValue(kv, codes, row.slot, values);
   }
-  uint16_t rounded[kMaxHeadDim];
-  kernels.to_bf16(key, rounded, kv.head_dim);
-  StoreKey(rounded, kv.head_dim, row.slot, keys);
-  kernels.to_bf16(value, reinterpret_cast<uint16_t*>(values), kv.head_dim);
 }
 
 }  // namespace

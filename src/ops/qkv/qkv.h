@@ -6,7 +6,9 @@
 //   q, k     per head: RMSNorm over D with a weight shared by all heads (if given), then dimensions
 //            [0, rotary_dim) rotated in pairs (i, i + rotary_dim/2)
 //   outputs  q [H, D] fp32; k and v of every kv head written to slot `slot` of the row's KV block
-//            (ops/kv_block.h), rounded to the block's type. Nothing else in the block is touched.
+//            (ops/kv_block.h), rounded to the block's type (INT8: with
+//            a scale for each position, head, and key or value). Nothing else in the block is
+//            touched.
 //   rows are independent
 #pragma once
 

@@ -43,6 +43,27 @@ void ToBf16(const float* x, uint16_t* out, int64_t n) {
   for (; i < n; ++i) out[i] = FloatToBf16(x[i]);
 }
 
+uint16_t ToInt8(const float* x, int8_t* out, int64_t n) {
+  F32 largest = Zero();
+  F32 poison = Zero();
+  ForEachVector(n, [&](int64_t i, int count) {
+    const F32 value = LoadN(x + i, count);
+    largest = Max(largest, Max(value, Sub(Zero(), value)));
+    poison = Fma(value, Zero(), poison);
+  });
+  const bool finite = ReduceAdd(poison) == 0.0f;
+  const float exact = finite ? ReduceMax(largest) / 127.0f : 0.0f;
+  // Up, so that no code leaves the range; steps below the smallest normal number are zero.
+  const bool any = exact >= 0x1p-126f;
+  const uint32_t bits = any ? (std::bit_cast<uint32_t>(exact) + 0xffffu) >> 16 : 0u;
+  const F32 inverse = Set(any ? 1.0f / std::bit_cast<float>(bits << 16) : 0.0f);
+  ForEachVector(n, [&](int64_t i, int count) {
+    const F32 value = finite ? LoadN(x + i, count) : Zero();
+    StoreInt8(Round(Mul(value, inverse)), out + i);
+  });
+  return finite ? static_cast<uint16_t>(bits) : uint16_t{0x7fc0};
+}
+
 }  // namespace
 
 extern const QkvKernels kQkvKernels;
@@ -51,6 +72,7 @@ constinit const QkvKernels kQkvKernels = {
     .required = RINGLET_ISA_REQUIRED,
     .head = Head,
     .to_bf16 = ToBf16,
+    .to_int8 = ToInt8,
 };
 
 }  // namespace ringlet::RINGLET_ISA

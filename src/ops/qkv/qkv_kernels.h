@@ -12,6 +12,9 @@ struct QkvKernels {
                int64_t d, float eps, float* out);
   // Rounds n values to bf16.
   void (*to_bf16)(const float* x, uint16_t* out, int64_t n);
+  // Codes in [-127, 127] (out has room for n rounded up to 16) and the BF16 scale, rounded up, that
+  // they are multiplied with. A NaN or an infinity makes the scale NaN.
+  uint16_t (*to_int8)(const float* x, int8_t* out, int64_t n);
 };
 
 RINGLET_KERNEL_TABLES(QkvKernels, kQkvKernels, QkvTables)

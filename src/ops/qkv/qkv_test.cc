@@ -27,7 +27,7 @@ struct Case {
 
 std::vector<Case> AllCases() {
   std::vector<Case> cases;
-  for (const KvType type : {KvType::kBf16, KvType::kF32}) {
+  for (const KvType type : {KvType::kBf16, KvType::kF32, KvType::kInt8}) {
     for (const bool norm : {false, true}) {
       for (const int64_t d : {24, 64, 128}) {
         for (const int64_t rotary : {int64_t{0}, d / 2, d, int64_t{6}}) {
@@ -82,8 +82,11 @@ struct Problem {
   QkvSplitArgs args;
 };
 
+// Half a step of codes whose scale is at most one BF16 step above largest / 127.
+double Int8Bound(double largest) { return 0.501 * (1 + 2 * kBf16Round) * largest / 127; }
+
 // A rotated pair mixes two elements: errors are relative to both.
-std::vector<double> Bounds(const std::vector<double>& want, int64_t d, bool rounded) {
+std::vector<double> Bounds(const std::vector<double>& want, int64_t d, KvType type) {
   std::vector<double> bounds;
   for (size_t i = 0; i < want.size(); ++i) {
     double largest = 0;
@@ -91,8 +94,10 @@ std::vector<double> Bounds(const std::vector<double>& want, int64_t d, bool roun
     for (size_t j = head; j < head + static_cast<size_t>(d); ++j) {
       largest = std::max(largest, std::abs(want[j]));
     }
-    const double bf16 = rounded ? kBf16Round * std::abs(want[i]) : 0.0;
-    bounds.push_back(SumBound(d / 2 + 12, 2 * largest) + bf16);
+    double rounding = 0;
+    if (type == KvType::kBf16) rounding = kBf16Round * std::abs(want[i]);
+    if (type == KvType::kInt8) rounding = Int8Bound(largest);
+    bounds.push_back(SumBound(d / 2 + 12, 2 * largest) + rounding);
   }
   return bounds;
 }
@@ -104,18 +109,28 @@ void CheckRow(const Problem& problem, const Case& c, size_t r) {
   std::vector<double> k(static_cast<size_t>(c.kv_heads * d));
   std::vector<double> v(k.size());
   QkvSplitRef(problem.args, row, q.data(), k.data(), v.data());
-  ASSERT_TRUE(Within({row.q, q.size()}, q, Bounds(q, d, false)));
+  ASSERT_TRUE(Within({row.q, q.size()}, q, Bounds(q, d, KvType::kF32)));
   std::vector<float> keys;
   for (int64_t h = 0; h < c.kv_heads; ++h) {
     for (int64_t i = 0; i < d; ++i) {
       keys.push_back(KeyAt(problem.kv, row.block, h, row.slot, i));
+      if (c.type == KvType::kInt8) {
+        const float* row_values = row.qkv + (c.heads + c.kv_heads + h) * d;
+        double largest = 0;
+        for (int64_t j = 0; j < d; ++j) {
+          largest = std::max(largest, std::abs(static_cast<double>(row_values[j])));
+        }
+        ASSERT_NEAR(ValueAt(problem.kv, row.block, h, row.slot, i), row_values[i],
+                    Int8Bound(largest));
+        continue;
+      }
       // Values are copied or rounded once: exact.
       float value = row.qkv[(c.heads + c.kv_heads + h) * d + i];
       if (c.type == KvType::kBf16) value = Bf16ToFloat(FloatToBf16(value));
       ASSERT_EQ(ValueAt(problem.kv, row.block, h, row.slot, i), value);
     }
   }
-  ASSERT_TRUE(Within(keys, k, Bounds(k, d, c.type == KvType::kBf16)));
+  ASSERT_TRUE(Within(keys, k, Bounds(k, d, c.type)));
 }
 
 // Every element of the row's block but its own slot still holds what it held.
@@ -148,7 +163,7 @@ TEST_P(QkvTest, MatchesReferenceAndTouchesNothingElse) {
 
 TEST_P(QkvTest, RowContract) {
   Rng rng(2);
-  const Case c{9, 3, 64, 32, KvType::kBf16, true};
+  const Case c{9, 3, 64, 32, KvType::kInt8, true};
   Problem problem(c, 60, &rng);
   Context one(isa(), 1);
   for (const QkvRow& row : problem.rows) {
@@ -167,6 +182,35 @@ TEST_P(QkvTest, RowContract) {
     ASSERT_TRUE(SameBits(std::span<const float>(q),
                          std::span<const float>(problem.q.data(), problem.q.size())));
     ASSERT_EQ(std::memcmp(blocks.data(), problem.blocks.data(), blocks.size()), 0);
+  }
+}
+
+// A NaN or an infinity makes a position's scale NaN, a row of zeros has scale zero.
+TEST_P(QkvTest, Int8Scales) {
+  Context context(isa(), 1);
+  constexpr int64_t kDim = 24;
+  const KvLayout kv{KvType::kInt8, 1, kDim};
+  for (const float special : {std::numeric_limits<float>::quiet_NaN(),
+                              -std::numeric_limits<float>::infinity(), 0.0f, 127.0f, 1e-39f}) {
+    std::vector<float> qkv(3 * kDim, 0.0f);
+    qkv[2 * kDim - 1] = special;
+    std::vector<float> q(kDim);
+    std::vector<std::byte> block(static_cast<size_t>(kv.block_bytes()));
+    const QkvRow row{qkv.data(), q.data(), block.data(), 63, nullptr};
+    QkvSplitArgs args;
+    args.heads = 1;
+    args.kv = kv;
+    args.rows = std::span(&row, 1);
+    QkvSplit(context, args);
+    for (int64_t i = 0; i < kDim; ++i) {
+      const float key = KeyAt(kv, block.data(), 0, 63, i);
+      if (!std::isfinite(special)) {
+        ASSERT_TRUE(std::isnan(key));
+      } else {
+        ASSERT_EQ(key, i == kDim - 1 && special == 127.0f ? 127.0f : 0.0f);
+      }
+      ASSERT_EQ(ValueAt(kv, block.data(), 0, 63, i), 0.0f);
+    }
   }
 }
 

@@ -17,6 +17,7 @@
 #undef _mm512_slli_epi32
 #undef _mm512_srli_epi16
 #undef _mm512_srli_epi32
+#undef _mm512_ternarylogic_epi32
 
 #define RINGLET_EMULATED \
   static inline __attribute__((always_inline, unused, target("avx2,fma,f16c")))
@@ -43,6 +44,11 @@ RINGLET_EMULATED Floats LoadPs(const void* p) {
 RINGLET_EMULATED Ints LoadSi(const void* p) {
   const auto* vectors = static_cast<const __m256i*>(p);
   return {{_mm256_loadu_si256(vectors), _mm256_loadu_si256(vectors + 1)}};
+}
+RINGLET_EMULATED void StoreSi(void* p, Ints a) {
+  auto* vectors = static_cast<__m256i*>(p);
+  _mm256_storeu_si256(vectors, a.half[0]);
+  _mm256_storeu_si256(vectors + 1, a.half[1]);
 }
 RINGLET_EMULATED void StorePs(void* p, Floats a) {
   _mm256_storeu_ps(static_cast<float*>(p), a.half[0]);
@@ -92,7 +98,16 @@ RINGLET_EMULATED_BINARY(SubEpi32, Ints, _mm256_sub_epi32)
 RINGLET_EMULATED_BINARY(AndSi, Ints, _mm256_and_si256)
 RINGLET_EMULATED_BINARY(OrSi, Ints, _mm256_or_si256)
 RINGLET_EMULATED_BINARY(XorSi, Ints, _mm256_xor_si256)
+RINGLET_EMULATED_BINARY(AddEpi16, Ints, _mm256_add_epi16)
 #undef RINGLET_EMULATED_BINARY
+
+// Bits of b where a is set, of c elsewhere.
+template <int kTable>
+RINGLET_EMULATED Ints TernaryLogic(Ints a, Ints b, Ints c) {
+  static_assert(kTable == 0xca);
+  return OrSi(AndSi(a, b), {{_mm256_andnot_si256(a.half[0], c.half[0]),
+                             _mm256_andnot_si256(a.half[1], c.half[1])}});
+}
 
 RINGLET_EMULATED Floats FmaddPs(Floats a, Floats b, Floats c) {
   return {{_mm256_fmadd_ps(a.half[0], b.half[0], c.half[0]),
@@ -134,6 +149,10 @@ RINGLET_EMULATED Floats CvtPhPs(__m256i a) {
   return {{_mm256_cvtph_ps(_mm256_castsi256_si128(a)),
            _mm256_cvtph_ps(_mm256_extracti128_si256(a, 1))}};
 }
+RINGLET_EMULATED Ints CvtEpi8Epi16(__m256i a) {
+  return {{_mm256_cvtepi8_epi16(_mm256_castsi256_si128(a)),
+           _mm256_cvtepi8_epi16(_mm256_extracti128_si256(a, 1))}};
+}
 // Truncation, not saturation: plain code, away from the packing instructions, which saturate.
 RINGLET_EMULATED __m256i CvtEpi32Epi16(Ints a) {
   uint32_t lanes[16];
@@ -159,6 +178,11 @@ RINGLET_EMULATED __m256i DpbusdHalf(__m256i sum, __m256i a, __m256i b) {
   const __m256i b_odd = _mm256_srai_epi16(b, 8);
   const __m256i even = _mm256_madd_epi16(a_even, b_even);
   return _mm256_add_epi32(sum, _mm256_add_epi32(even, _mm256_madd_epi16(a_odd, b_odd)));
+}
+// VNNI: pairs of signed 16-bit numbers, without saturation.
+RINGLET_EMULATED Ints DpwssdEpi32(Ints sum, Ints a, Ints b) {
+  return {{_mm256_add_epi32(sum.half[0], _mm256_madd_epi16(a.half[0], b.half[0])),
+           _mm256_add_epi32(sum.half[1], _mm256_madd_epi16(a.half[1], b.half[1]))}};
 }
 RINGLET_EMULATED Ints DpbusdEpi32(Ints sum, Ints a, Ints b) {
   return {{DpbusdHalf(sum.half[0], a.half[0], b.half[0]),
@@ -194,6 +218,7 @@ RINGLET_EMULATED Floats DpBf16Ps(Floats sum, Ints a, Ints b) {
 #define __m512 ::ringlet::emulation::Floats
 #define __m512i ::ringlet::emulation::Ints
 #define __m512bh ::ringlet::emulation::Ints
+#define _mm512_add_epi16 ::ringlet::emulation::AddEpi16
 #define _mm512_add_epi32 ::ringlet::emulation::AddEpi32
 #define _mm512_add_ps ::ringlet::emulation::AddPs
 #define _mm512_and_si512 ::ringlet::emulation::AndSi
@@ -201,6 +226,7 @@ RINGLET_EMULATED Floats DpBf16Ps(Floats sum, Ints a, Ints b) {
 #define _mm512_castps_si512 ::ringlet::emulation::CastSi
 #define _mm512_castsi512_ps ::ringlet::emulation::CastPs
 #define _mm512_cmp_ps_mask(a, b, predicate) ::ringlet::emulation::CmpPsMask<predicate>(a, b)
+#define _mm512_cvtepi8_epi16 ::ringlet::emulation::CvtEpi8Epi16
 #define _mm512_cvtepi32_epi16 ::ringlet::emulation::CvtEpi32Epi16
 #define _mm512_cvtepi32_epi8 ::ringlet::emulation::CvtEpi32Epi8
 #define _mm512_cvtepi32_ps ::ringlet::emulation::CvtEpi32Ps
@@ -210,6 +236,7 @@ RINGLET_EMULATED Floats DpBf16Ps(Floats sum, Ints a, Ints b) {
 #define _mm512_div_ps ::ringlet::emulation::DivPs
 #define _mm512_dpbf16_ps ::ringlet::emulation::DpBf16Ps
 #define _mm512_dpbusd_epi32 ::ringlet::emulation::DpbusdEpi32
+#define _mm512_dpwssd_epi32 ::ringlet::emulation::DpwssdEpi32
 #define _mm512_extractf32x8_ps ::ringlet::emulation::HalfPs
 #define _mm512_fmadd_ps ::ringlet::emulation::FmaddPs
 #define _mm512_loadu_ps ::ringlet::emulation::LoadPs
@@ -231,6 +258,8 @@ RINGLET_EMULATED Floats DpBf16Ps(Floats sum, Ints a, Ints b) {
 #define _mm512_srli_epi16 ::ringlet::emulation::SrliEpi16
 #define _mm512_srli_epi32 ::ringlet::emulation::SrliEpi32
 #define _mm512_storeu_ps ::ringlet::emulation::StorePs
+#define _mm512_storeu_si512 ::ringlet::emulation::StoreSi
 #define _mm512_sub_epi32 ::ringlet::emulation::SubEpi32
 #define _mm512_sub_ps ::ringlet::emulation::SubPs
+#define _mm512_ternarylogic_epi32(a, b, c, table) ::ringlet::emulation::TernaryLogic<table>(a, b, c)
 #define _mm512_xor_si512 ::ringlet::emulation::XorSi

@@ -2,17 +2,8 @@
 // term in the order of k, so an element's bits do not depend on how rows and columns are blocked.
 // Included in the region of a kernel file after vec.inl.h.
 
-RINGLET_INLINE F32 LoadWeights(const float* p) { return Load(p); }
-RINGLET_INLINE F32 LoadWeights(const uint16_t* p) { return LoadBf16(p); }
-RINGLET_INLINE F32 LoadWeightsN(const float* p, int n) { return LoadN(p, n); }
-RINGLET_INLINE F32 LoadWeightsN(const uint16_t* p, int n) {
-  uint16_t whole[kLanes] = {};
-  for (int i = 0; i < n; ++i) whole[i] = p[i];
-  return LoadBf16(whole);
-}
-
-template <int R, int V, bool Tail, typename W>
-RINGLET_INLINE void MatMulBlock(const float* const* x, int64_t k, const W* w, int64_t ldw,
+template <int R, int V, bool Tail>
+RINGLET_INLINE void MatMulBlock(const float* const* x, int64_t k, const float* w, int64_t ldw,
                                 int columns, float* const* c, bool accumulate) {
   // With Tail the last vector has `columns - (V - 1) * kLanes` valid lanes.
   const int last = columns - (V - 1) * kLanes;
@@ -29,8 +20,8 @@ RINGLET_INLINE void MatMulBlock(const float* const* x, int64_t k, const W* w, in
     F32 weights[V];
 #pragma GCC unroll 16
     for (int v = 0; v < V; ++v) {
-      const W* p = w + i * ldw + v * kLanes;
-      weights[v] = Tail && v == V - 1 ? LoadWeightsN(p, last) : LoadWeights(p);
+      const float* p = w + i * ldw + v * kLanes;
+      weights[v] = Tail && v == V - 1 ? LoadN(p, last) : Load(p);
     }
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
@@ -53,8 +44,8 @@ RINGLET_INLINE void MatMulBlock(const float* const* x, int64_t k, const W* w, in
 }
 
 // One block of R rows over the columns of one strip, [0, n) with n <= kStripVectors * kLanes.
-template <int R, typename W>
-RINGLET_INLINE void MatMulStrip(const float* const* x, int64_t k, const W* w, int64_t ldw,
+template <int R>
+RINGLET_INLINE void MatMulStrip(const float* const* x, int64_t k, const float* w, int64_t ldw,
                                 int64_t n, float* const* c, int64_t column, bool accumulate) {
   constexpr int V = kLanes == 8 ? 2 : 4;
   float* out[R];
@@ -76,8 +67,7 @@ RINGLET_INLINE void MatMulStrip(const float* const* x, int64_t k, const W* w, in
 
 constexpr int kMatMulRows = 6;
 
-template <typename W>
-RINGLET_INLINE void MatMulRows(const float* const* x, int64_t rows, int64_t k, const W* w,
+RINGLET_INLINE void MatMulRows(const float* const* x, int64_t rows, int64_t k, const float* w,
                                int64_t ldw, int64_t n, float* const* c, int64_t column,
                                bool accumulate) {
   int64_t row = 0;
@@ -100,9 +90,7 @@ RINGLET_INLINE void MatMulRows(const float* const* x, int64_t rows, int64_t k, c
   }
 }
 
-// W is float, or uint16_t for BF16 weights, which are widened as they are read.
-template <typename W>
-static void MatMulAdd(const float* const* x, int64_t rows, int64_t k, const W* w, int64_t ldw,
+static void MatMulAdd(const float* const* x, int64_t rows, int64_t k, const float* w, int64_t ldw,
                       int64_t n, float* const* c, bool accumulate) {
   int64_t column = 0;
   if (rows == 1) {
@@ -123,8 +111,7 @@ static void MatMulAdd(const float* const* x, int64_t rows, int64_t k, const W* w
 
 // The same where row r has its own number of terms, k[r]. Rows share the terms they have in common
 // and finish alone: no term is ever replaced by a multiplication with zero.
-template <typename W>
-static void MatMulAddRagged(const float* const* x, int64_t rows, const int64_t* k, const W* w,
+static void MatMulAddRagged(const float* const* x, int64_t rows, const int64_t* k, const float* w,
                             int64_t ldw, int64_t n, float* const* c, bool accumulate) {
   for (int64_t row = 0; row < rows; row += kMatMulRows) {
     const int64_t count = rows - row < kMatMulRows ? rows - row : kMatMulRows;

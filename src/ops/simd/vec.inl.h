@@ -197,6 +197,36 @@ RINGLET_INLINE F32 Exp(F32 x) {
   return Mul(Mul(p, Pow2(half)), Pow2(Sub(n, half)));
 }
 
+// y, or 0 where x < bound.
+#if defined(RINGLET_ISA_AVX512_VNNI) || defined(RINGLET_ISA_AVX512_BF16)
+RINGLET_INLINE F32 ZeroBelow(F32 x, float bound, F32 y) {
+  const __mmask16 below = _mm512_cmp_ps_mask(x.v, _mm512_set1_ps(bound), _CMP_LT_OQ);
+  return {_mm512_castsi512_ps(
+      _mm512_mask_mov_epi32(_mm512_castps_si512(y.v), below, _mm512_setzero_si512()))};
+}
+#elif defined(RINGLET_ISA_AVX2)
+RINGLET_INLINE F32 ZeroBelow(F32 x, float bound, F32 y) {
+  return {_mm256_andnot_ps(_mm256_cmp_ps(x.v, _mm256_set1_ps(bound), _CMP_LT_OQ), y.v)};
+}
+#else
+RINGLET_INLINE F32 ZeroBelow(F32 x, float bound, F32 y) { return {x.v < bound ? 0.0f : y.v}; }
+#endif
+
+// 2^x for x <= 0 within 2^-22.5 relative, 1 for 0, 0 below -126, NaN for NaN. The polynomial is the
+// minimax one of degree 5 with constant 1 on [-1/2, 1/2].
+RINGLET_INLINE F32 Exp2NonPositive(F32 x) {
+  const F32 clamped = Max(Set(-126.0f), x);
+  const F32 n = Round(clamped);
+  const F32 r = Sub(clamped, n);
+  F32 p = Set(0.001326472731307149f);
+  p = Fma(p, r, Set(0.009671512991189957f));
+  p = Fma(p, r, Set(0.05550733581185341f));
+  p = Fma(p, r, Set(0.24022242426872253f));
+  p = Fma(p, r, Set(0.6931470036506653f));
+  p = Fma(p, r, Set(1.0f));
+  return ZeroBelow(x, -126.0f, Mul(p, Pow2(n)));
+}
+
 // 1 / (1 + e^-x).
 RINGLET_INLINE F32 Sigmoid(F32 x) {
   const F32 one = Set(1.0f);

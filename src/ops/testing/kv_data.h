@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -37,6 +38,9 @@ class KvSequence {
   void FillNormal(Rng* rng, int64_t length, double key_scale = 1.0) {
     for (int64_t position = 0; position < length; ++position) {
       for (int64_t head = 0; head < kv_.kv_heads; ++head) {
+        if (kv_.type == KvType::kInt8) {
+          SetScales(position, head, static_cast<float>(0.02 * key_scale), 0.03f);
+        }
         for (int64_t i = 0; i < kv_.head_dim; ++i) {
           SetKey(position, head, i, static_cast<float>(rng->Normal() * key_scale));
           SetValue(position, head, i, static_cast<float>(rng->Normal()));
@@ -45,18 +49,34 @@ class KvSequence {
     }
   }
 
+  // INT8 elements become the nearest multiples of the position's scale.
   void SetKey(int64_t position, int64_t head, int64_t i, float value) {
-    StoreKvElement(kv_.type, Block(position) + kv_.keys(head),
-                   i * kBlockPositions + position % kBlockPositions, value);
+    std::byte* block = Block(position);
+    Set(block + kv_.keys(head), block + kv_.key_scales(head),
+        kv_.key_index(position % kBlockPositions, i), position % kBlockPositions, value);
   }
   void SetValue(int64_t position, int64_t head, int64_t i, float value) {
-    StoreKvElement(kv_.type, Block(position) + kv_.values(head),
-                   position % kBlockPositions * kv_.head_dim + i, value);
+    std::byte* block = Block(position);
+    Set(block + kv_.values(head), block + kv_.value_scales(head),
+        kv_.value_index(position % kBlockPositions, i), position % kBlockPositions, value);
+  }
+  void SetScales(int64_t position, int64_t head, float key, float value) {
+    std::byte* block = Block(position);
+    StoreKvElement(KvType::kBf16, block + kv_.key_scales(head), position % kBlockPositions, key);
+    StoreKvElement(KvType::kBf16, block + kv_.value_scales(head), position % kBlockPositions,
+                   value);
   }
 
   const std::byte* const* blocks() const { return pointers_.data(); }
 
  private:
+  void Set(std::byte* half, const std::byte* scales, int64_t index, int64_t slot, float value) {
+    if (kv_.type != KvType::kInt8) return StoreKvElement(kv_.type, half, index, value);
+    bf16_t scale;
+    std::memcpy(&scale, scales + 2 * slot, 2);
+    const float code = std::round(value / Bf16ToFloat(scale));
+    half[index] = static_cast<std::byte>(static_cast<int8_t>(std::clamp(code, -127.0f, 127.0f)));
+  }
   std::byte* Block(int64_t position) {
     return storage_.data() + position / kBlockPositions * kv_.block_bytes();
   }
