@@ -29,6 +29,8 @@ constexpr int kBlockVectors = kLanes == 16 ? 4 : (kLanes == 8 ? 2 : 4);
 #include "ops/gemm/gemm_float.inl.h"
 #include "ops/gemm/gemm_quant.inl.h"
 
+#include "ops/gemm/gemm_int4.inl.h"
+
 }  // namespace
 
 extern const GemmKernels kGemmKernels;

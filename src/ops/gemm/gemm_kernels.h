@@ -12,12 +12,14 @@ namespace ringlet {
 // One group of a dynamically quantized activation row.
 struct alignas(16) QuantActGroup {
   int8_t q[32];
+  // q[0..1], q[16..17], q[2..3], q[18..19], ...: the order of kInt4Layout's codes.
+  int8_t paired[32];
   float scale;
   int32_t sum_low;   // sum of q[0..15]
   int32_t sum_high;  // sum of q[16..31]
-  int32_t unused;
+  int32_t start;     // -8 * sum_low and -8 * sum_high as two int16, low half first
 };
-static_assert(sizeof(QuantActGroup) == 48);
+static_assert(sizeof(QuantActGroup) == 80);
 
 // One panel times some rows: out[r][c] = dot(row r, output c of the panel) for c < columns.
 struct GemmTile {

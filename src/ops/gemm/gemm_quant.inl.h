@@ -37,7 +37,12 @@ void PrepareQuant(const float* x, int64_t k, std::byte* out) {
     group.scale = amax / 127.0f + ReduceAdd(poison);
     group.sum_low = sums[0];
     group.sum_high = sums[1];
-    group.unused = 0;
+    group.start = static_cast<int32_t>((static_cast<uint32_t>(-8 * sums[0]) & 0xffffu) |
+                                       static_cast<uint32_t>(-8 * sums[1]) << 16);
+    for (int i = 0; i < 8; ++i) {
+      std::memcpy(group.paired + 4 * i, group.q + 2 * i, 2);
+      std::memcpy(group.paired + 4 * i + 2, group.q + 16 + 2 * i, 2);
+    }
   }
 }
 
@@ -326,10 +331,4 @@ void QuantTileLayout(const GemmTile& tile) {
   }
   if (quant.has_min) return QuantTileFor<QuantSpec<Bits, Group, true, false>>(tile);
   return QuantTileFor<QuantSpec<Bits, Group, false, false>>(tile);
-}
-
-void TileQuant(const GemmTile& tile) {
-  if (tile.quant.bits == 4) return QuantTileLayout<4, 32>(tile);
-  if (tile.quant.group == 32) return QuantTileLayout<8, 32>(tile);
-  return QuantTileLayout<8, 16>(tile);
 }

@@ -169,6 +169,7 @@ TEST_P(GemmTest, ExtremeCodesDoNotSaturate) {
             std::fill_n(out.codes, k, static_cast<int8_t>(code));
             std::fill_n(out.scales, k / layout.group, 1.0f);
             std::fill_n(out.mins, k / layout.group, 0.0f);
+            *out.multiplier = 1.0f;
           });
       for (const float value : {127.0f, -127.0f}) {
         const std::vector<float> x(static_cast<size_t>(5 * k), value);
@@ -416,6 +417,9 @@ TEST(PackedMatrixTest, SizeIsWhatTheHeaderSays) {
   EXPECT_EQ(q4.GroupBytes(), 64 * 16 + 64 * 2 + 64 * 2);
   const QuantLayout q8{.bits = 8, .group = 16, .has_min = false, .scales = ScaleType::kF32};
   EXPECT_EQ(q8.GroupBytes(), 64 * 16 + 64 * 4);
+  // 4.5 bits per weight and 4 bytes per output.
+  EXPECT_EQ(kInt4Layout.PanelBytes(2048), 64 * 2048 * 9 / 16 + 64 * 4);
+  EXPECT_EQ(kInt4Layout.PanelBytes(32) % 64, 0);
 }
 
 }  // namespace

@@ -122,12 +122,24 @@ void UnpackQuantRow(const QuantLayout& layout, int64_t k, const std::byte* panel
 
 }  // namespace
 
+int64_t PanelBytes(PackedFormat format, const QuantLayout& quant, int64_t k) {
+  switch (format) {
+    case PackedFormat::kF32:
+      return k * kPanel * 4;
+    case PackedFormat::kBf16:
+      return (k + 1) / 2 * kPanel * 4;
+    case PackedFormat::kQuant:
+      return quant.PanelBytes(k);
+  }
+  return 0;
+}
+
 PackedMatrix PackFloat(Context& context, PackedFormat format, int64_t n, int64_t k,
                        const std::function<void(int64_t row, float* out)>& row) {
   RINGLET_CHECK(format != PackedFormat::kQuant, "PackFloat packs kF32 and kBf16");
   const bool bf16 = format == PackedFormat::kBf16;
-  const int64_t panel_bytes = bf16 ? (k + 1) / 2 * kPanel * 4 : k * kPanel * 4;
-  const PackedMatrix shape{.format = format, .n = n, .k = k, .panel_bytes = panel_bytes};
+  const PackedMatrix shape{
+      .format = format, .n = n, .k = k, .panel_bytes = PanelBytes(format, {}, k)};
   return Build(context, shape, [&](int64_t panel, std::byte* base) {
     std::vector<float> values(static_cast<size_t>(k));
     for (int64_t lane = 0; lane < PanelRows(n, panel); ++lane) {

@@ -62,6 +62,9 @@ struct QuantLayout {
 inline constexpr QuantLayout kInt4Layout = {
     .bits = 4, .group = 16, .zero_point = 8, .has_min = false, .scales = ScaleType::kInt8};
 
+// Bytes of a panel of k inputs.
+int64_t PanelBytes(PackedFormat format, const QuantLayout& quant, int64_t k);
+
 struct PackedMatrix {
   PackedFormat format = PackedFormat::kF32;
   QuantLayout quant = {};

@@ -41,6 +41,7 @@ inline std::vector<WeightFormat> AllWeightFormats() {
       }
     }
   }
+  formats.push_back({"int4", PackedFormat::kQuant, kInt4Layout});
   return formats;
 }
 
@@ -83,14 +84,23 @@ inline TestWeights MakeWeights(Context& context, const WeightFormat& format, int
   for (int8_t& code : codes) {
     code = static_cast<int8_t>(layout.bits == 4 ? Between(rng, 0, 15) : Between(rng, -128, 127));
   }
+  std::vector<float> multipliers(static_cast<size_t>(n), 1.0f);
   for (size_t i = 0; i < scales.size(); ++i) {
+    if (layout.scales == ScaleType::kInt8) {
+      scales[i] = static_cast<float>(Between(rng, exact ? -3 : -128, exact ? 3 : 127));
+      continue;
+    }
     scales[i] = exact ? (i % 2 == 0 ? 0.5f : -1.0f) : static_cast<float>(rng->Normal() * 0.01);
     mins[i] = exact ? static_cast<float>(Between(rng, -8, 8)) : static_cast<float>(rng->Normal());
   }
+  if (layout.scales == ScaleType::kInt8) {
+    for (float& m : multipliers) m = std::ldexp(1.0f, static_cast<int>(Between(rng, -14, -10)));
+  }
   for (size_t i = 0; i < size; ++i) {
     const size_t g = i / static_cast<size_t>(layout.group);
-    const float scaled =
-        RoundScale(scales[g], layout.scales) * static_cast<float>(codes[i] - layout.zero_point);
+    const float scaled = RoundScale(scales[g], layout.scales) *
+                         multipliers[i / static_cast<size_t>(k)] *
+                         static_cast<float>(codes[i] - layout.zero_point);
     const float min = layout.has_min ? RoundScale(mins[g], layout.scales) : 0.0f;
     out.values[i] = scaled + min;
     out.magnitudes[i] = std::abs(scaled) + std::abs(min);
@@ -99,6 +109,7 @@ inline TestWeights MakeWeights(Context& context, const WeightFormat& format, int
     std::copy_n(codes.data() + row * k, k, to.codes);
     std::copy_n(scales.data() + row * groups, groups, to.scales);
     std::copy_n(mins.data() + row * groups, groups, to.mins);
+    *to.multiplier = multipliers[static_cast<size_t>(row)];
   });
   return out;
 }

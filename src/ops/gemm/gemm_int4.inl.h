@@ -1,0 +1,218 @@
+// 4-bit weights with int8 group scales (kInt4Layout) times int8 activations. Included in the region
+// of gemm_cpu.cc after gemm_quant.inl.h.
+//
+// Per 32 inputs, two weight groups a and b: with value = multiplier * s * (code - 8) and x = t * q,
+//   acc += t * (s_a * sum_a (code - 8) q + s_b * sum_b (code - 8) q),
+// in integers but for the last multiply-add: both sums stay below 16 * 8 * 127 = 16256 and fit 16
+// bits, as the pair that a 16-bit multiply-add wants. The multiplier comes once, at the end.
+
+constexpr int64_t kInt4BlockBytes = kPanel * (kQuantGroup / 2 + 2);
+constexpr int64_t kInt4CodeBytes = kPanel * kQuantGroup / 2;
+
+#if defined(RINGLET_ISA_AVX512_VNNI) || defined(RINGLET_ISA_AVX512_BF16)
+
+// Two integer sums a row and vector: 24 of 32 registers.
+constexpr int kInt4Rows = 12;
+constexpr int kInt4Vectors = 1;
+
+template <int R, int V>
+RINGLET_INLINE void Int4Block(const std::byte* block, int column,
+                              const QuantActGroup* const (&x)[R], F32 (&acc)[R][V]) {
+  const __m512i first = _mm512_set1_epi32(0xffff);
+  const __m512i low = _mm512_set1_epi8(0x0f);
+  const __m512i high = _mm512_set1_epi8(static_cast<char>(0xf0));
+  __m512i a[R][V];
+  __m512i b[R][V];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      a[r][v] = _mm512_setzero_si512();
+      b[r][v] = _mm512_setzero_si512();
+    }
+  }
+#pragma GCC unroll 4
+  for (int word = 0; word < 4; ++word) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const __m512i raw = _mm512_loadu_si512(block + (word * kPanel + column) * 4 + v * 64);
+      // Four inputs of one group in each lane; b stays in the high nibbles, 16 times its code.
+      const __m512i codes_a = _mm512_and_si512(
+          _mm512_ternarylogic_epi32(first, raw, _mm512_slli_epi32(raw, 12), 0xca), low);
+      const __m512i codes_b = _mm512_and_si512(
+          _mm512_ternarylogic_epi32(first, _mm512_srli_epi32(raw, 12), raw, 0xca), high);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        int32_t q[2];
+        std::memcpy(&q[0], x[r]->q + 4 * word, 4);
+        std::memcpy(&q[1], x[r]->q + 16 + 4 * word, 4);
+        a[r][v] = _mm512_dpbusd_epi32(a[r][v], codes_a, _mm512_set1_epi32(q[0]));
+        b[r][v] = _mm512_dpbusd_epi32(b[r][v], codes_b, _mm512_set1_epi32(q[1]));
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    const __m512i scales = _mm512_cvtepi8_epi16(_mm256_loadu_si256(
+        reinterpret_cast<const __m256i*>(block + kInt4CodeBytes + 2 * (column + v * kLanes))));
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const __m512i pair =
+          _mm512_ternarylogic_epi32(first, a[r][v], _mm512_slli_epi32(b[r][v], 12), 0xca);
+      const __m512i sums = _mm512_add_epi16(pair, _mm512_set1_epi32(x[r]->start));
+      const __m512i scaled = _mm512_dpwssd_epi32(_mm512_setzero_si512(), sums, scales);
+      acc[r][v] = Fma(Set(x[r]->scale), ToFloat(scaled), acc[r][v]);
+    }
+  }
+}
+
+#elif defined(RINGLET_ISA_AVX2)
+
+// Twelve sums, two vectors of codes, one of inputs and a product: 16 registers.
+constexpr int kInt4Rows = 6;
+constexpr int kInt4Vectors = 2;
+
+template <int R, int V>
+RINGLET_INLINE void Int4Block(const std::byte* block, int column,
+                              const QuantActGroup* const (&x)[R], F32 (&acc)[R][V]) {
+  const __m256i low = _mm256_set1_epi8(15);
+  __m256i sum[R][V];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sum[r][v] = _mm256_set1_epi32(x[r]->start);
+  }
+#pragma GCC unroll 8
+  for (int half = 0; half < 8; ++half) {
+    __m256i codes[V];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+      const __m256i raw = _mm256_loadu_si256(
+          reinterpret_cast<const __m256i*>(block + (half / 2 * kPanel + column) * 4 + v * 32));
+      codes[v] = _mm256_and_si256(half % 2 == 0 ? raw : _mm256_srli_epi16(raw, 4), low);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      int32_t word;
+      std::memcpy(&word, x[r]->paired + 4 * half, 4);
+      const __m256i q = _mm256_set1_epi32(word);
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) {
+        sum[r][v] = _mm256_add_epi16(sum[r][v], _mm256_maddubs_epi16(codes[v], q));
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < V; ++v) {
+    const __m256i scales = _mm256_cvtepi8_epi16(_mm_loadu_si128(
+        reinterpret_cast<const __m128i*>(block + kInt4CodeBytes + 2 * (column + v * kLanes))));
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const __m256i scaled = _mm256_madd_epi16(sum[r][v], scales);
+      acc[r][v] = Fma(Set(x[r]->scale), ToFloat(scaled), acc[r][v]);
+    }
+  }
+}
+
+#else
+
+constexpr int kInt4Rows = 4;
+constexpr int kInt4Vectors = 4;
+
+template <int R, int V>
+RINGLET_INLINE void Int4Block(const std::byte* block, int column,
+                              const QuantActGroup* const (&x)[R], F32 (&acc)[R][V]) {
+  for (int v = 0; v < V; ++v) {
+    const std::byte* scales = block + kInt4CodeBytes + 2 * (column + v);
+    for (int r = 0; r < R; ++r) {
+      int32_t sum[2] = {-8 * x[r]->sum_low, -8 * x[r]->sum_high};
+      for (int i = 0; i < 16; ++i) {
+        for (int group = 0; group < 2; ++group) {
+          const int64_t at = (i / 4 * kPanel + column + v) * 4 + group * 2 + i % 2;
+          const int byte = std::to_integer<int>(block[at]);
+          sum[group] += (i % 4 < 2 ? byte & 15 : byte >> 4) * x[r]->q[group * 16 + i];
+        }
+      }
+      const int32_t scaled =
+          sum[0] * std::to_integer<int8_t>(scales[0]) + sum[1] * std::to_integer<int8_t>(scales[1]);
+      acc[r][v] = Fma(Set(x[r]->scale), ToFloat(scaled), acc[r][v]);
+    }
+  }
+}
+
+#endif
+
+// R rows of the outputs in `Strips` times V vectors from `column`: blocks of inputs outside, so
+// that a whole panel is one linear stream.
+template <int R, int V, int Strips>
+RINGLET_INLINE void Int4Product(const GemmTile& tile, int64_t row, int column) {
+  const QuantActGroup* x[R];
+  for (int r = 0; r < R; ++r) x[r] = reinterpret_cast<const QuantActGroup*>(tile.inputs[row + r]);
+  F32 acc[Strips][R][V];
+#pragma GCC unroll 16
+  for (int s = 0; s < Strips; ++s) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
+      for (int v = 0; v < V; ++v) acc[s][r][v] = Zero();
+    }
+  }
+  const std::byte* block = tile.panel;
+  for (int64_t i = 0; i < tile.k / kQuantGroup; ++i) {
+#pragma GCC unroll 16
+    for (int s = 0; s < Strips; ++s) Int4Block<R, V>(block, column + s * V * kLanes, x, acc[s]);
+    block += kInt4BlockBytes;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) ++x[r];
+  }
+  const auto* multipliers = reinterpret_cast<const float*>(block);
+#pragma GCC unroll 16
+  for (int s = 0; s < Strips; ++s) {
+    const int begin = column + s * V * kLanes;
+    for (int v = 0; v < V; ++v) {
+      const F32 multiplier = Load(multipliers + begin + v * kLanes);
+      for (int r = 0; r < R; ++r) acc[s][r][v] = Mul(acc[s][r][v], multiplier);
+    }
+    StoreBlock<R, V>(acc[s], tile, row, begin);
+  }
+}
+
+// R rows: one row takes the whole panel at once, more rows go strip by strip.
+template <int R>
+void Int4Rows(const GemmTile& tile, int64_t row) {
+  if constexpr (R == 1) {
+    constexpr int V = kLanes == 1 ? 4 : 1;
+    return Int4Product<1, V, kPanelVectors / V>(tile, row, 0);
+  } else {
+    for (int column = 0; column < tile.columns; column += kInt4Vectors * kLanes) {
+      Int4Product<R, kInt4Vectors, 1>(tile, row, column);
+    }
+  }
+}
+
+template <int R>
+void Int4Remainder(const GemmTile& tile, int64_t row) {
+  if constexpr (R > 0) {
+    if (tile.rows - row == R) return Int4Rows<R>(tile, row);
+    Int4Remainder<R - 1>(tile, row);
+  }
+}
+
+void Int4Tile(const GemmTile& tile) {
+  const int64_t whole = tile.rows / kInt4Rows * kInt4Rows;
+  if (whole > 0) {
+    for (int column = 0; column < tile.columns; column += kInt4Vectors * kLanes) {
+      for (int64_t row = 0; row < whole; row += kInt4Rows) {
+        Int4Product<kInt4Rows, kInt4Vectors, 1>(tile, row, column);
+      }
+    }
+  }
+  Int4Remainder<kInt4Rows - 1>(tile, whole);
+}
+
+void TileQuant(const GemmTile& tile) {
+  if (tile.quant.scales == ScaleType::kInt8) return Int4Tile(tile);
+  if (tile.quant.bits == 4) return QuantTileLayout<4, 32>(tile);
+  if (tile.quant.group == 32) return QuantTileLayout<8, 32>(tile);
+  return QuantTileLayout<8, 16>(tile);
+}
