@@ -27,12 +27,15 @@ std::string RenderProgress(std::string_view label, ProgressUnit unit, uint64_t d
   done = std::min(done, total);
   const double fraction = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
   const std::string head = fmt::format("{} {:3.0f}%", label, std::floor(fraction * 100));
-  std::string tail = fmt::format(" {} of {}", Amount(unit, static_cast<double>(done)),
-                                 Amount(unit, static_cast<double>(total)));
+  std::string tail;
+  if (unit != ProgressUnit::kShare) {
+    tail = fmt::format(" {} of {}", Amount(unit, static_cast<double>(done)),
+                       Amount(unit, static_cast<double>(total)));
+  }
   if (unit == ProgressUnit::kTokens) tail += " tokens";
   if (done > 0 && seconds > 0) {
     const double rate = static_cast<double>(done) / seconds;
-    tail += fmt::format(", {}/s", Amount(unit, rate));
+    if (unit != ProgressUnit::kShare) tail += fmt::format(", {}/s", Amount(unit, rate));
     if (done < total) {
       tail += fmt::format(", {} left", FormatDuration(static_cast<double>(total - done) / rate));
     }

@@ -12,7 +12,8 @@
 
 namespace ringlet::cli {
 
-enum class ProgressUnit { kBytes, kTokens };
+// kShare: of work without a unit of its own; only the percentage and the time left are shown.
+enum class ProgressUnit { kBytes, kTokens, kShare };
 
 // One line without its end: "Packing  45% [====>     ] 1.2 GiB of 2.6 GiB, 310.0 MiB/s, 5 s left".
 // At most `width` columns (at least the label and the percentage).

@@ -1,0 +1,135 @@
+#include "cli/bench_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/rng.h"
+#include "engine/synthetic.h"
+#include "model/packed.h"
+
+namespace ringlet::cli {
+namespace {
+
+// A probe beside a point: the best of this many passes.
+constexpr int kProbePasses = 3;
+
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::vector<int32_t> RandomTokens(const Model& model, int64_t count, Rng* rng) {
+  std::vector<int32_t> tokens(static_cast<size_t>(count));
+  for (int32_t& token : tokens) {
+    token = static_cast<int32_t>(rng->Below(static_cast<uint64_t>(model.config().vocab)));
+  }
+  return tokens;
+}
+
+// One new token for every sequence.
+Status DecodeStep(Engine& engine, std::vector<Sequence>& sequences, Rng* rng) {
+  const std::vector<int32_t> tokens =
+      RandomTokens(engine.model(), static_cast<int64_t>(sequences.size()), rng);
+  std::vector<Feed> feeds(sequences.size());
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    feeds[i].sequence = &sequences[i];
+    feeds[i].tokens = std::span(tokens).subspan(i, 1);
+  }
+  return engine.Step(feeds);
+}
+
+// Seconds of the timed part.
+Result<double> RunDecode(const LoadedModel& loaded, Context& context, const BenchPoint& point,
+                         Rng* rng) {
+  std::vector<Sequence> sequences;
+  for (int64_t i = 0; i < point.batch; ++i) {
+    RINGLET_ASSIGN_OR_RETURN(Sequence sequence,
+                             SyntheticSequence(*loaded.model, context, point.depth, rng->Next()));
+    sequences.push_back(std::move(sequence));
+  }
+  // The first step allocates.
+  RINGLET_RETURN_IF_ERROR(DecodeStep(*loaded.engine, sequences, rng));
+  const double begin = Now();
+  for (int64_t i = 0; i < point.tokens; ++i) {
+    RINGLET_RETURN_IF_ERROR(DecodeStep(*loaded.engine, sequences, rng));
+  }
+  return Now() - begin;
+}
+
+Result<double> RunPrefill(const LoadedModel& loaded, const BenchPoint& point, Rng* rng) {
+  const std::vector<int32_t> tokens = RandomTokens(*loaded.model, point.tokens, rng);
+  Sequence sequence = loaded.engine->NewSequence();
+  Feed feed;
+  feed.sequence = &sequence;
+  feed.tokens = tokens;
+  const double begin = Now();
+  RINGLET_RETURN_IF_ERROR(loaded.engine->Step(std::span(&feed, 1)));
+  return Now() - begin;
+}
+
+}  // namespace
+
+std::vector<BenchPoint> PlanPoints(const BenchPlan& plan, const Model& model) {
+  std::vector<BenchPoint> points;
+  const PackedModel& packed = model.packed();
+  for (const int64_t tokens : plan.prefill) {
+    BenchPoint point;
+    point.kind = BenchPoint::Kind::kPrefill;
+    point.tokens = tokens;
+    point.cost = CostOfPrefill(packed, tokens, plan.step_rows);
+    points.push_back(std::move(point));
+  }
+  const auto add_decode = [&](int64_t depth, int64_t batch) {
+    for (const BenchPoint& other : points) {
+      if (other.kind == BenchPoint::Kind::kDecode && other.depth == depth && other.batch == batch) {
+        return;
+      }
+    }
+    BenchPoint point;
+    point.tokens = plan.decode_tokens;
+    point.depth = depth;
+    point.batch = batch;
+    // The first token after `depth` warms up.
+    point.cost = MeanDecodeCost(packed, batch, depth + 1, plan.decode_tokens);
+    points.push_back(std::move(point));
+  };
+  for (const int64_t depth : plan.depths) add_decode(depth, 1);
+  for (const int64_t batch : plan.batches) add_decode(plan.batch_depth, batch);
+  return points;
+}
+
+Status MeasurePoint(const LoadedModel& loaded, Context& context, const MachineLimits& limits,
+                    const ReadProbe& probe, uint64_t seed, BenchPoint* point) {
+  Rng rng(seed);
+  const bool prefill = point->kind == BenchPoint::Kind::kPrefill;
+  const double before = probe.AllThreads(context, kProbePasses);
+  RINGLET_ASSIGN_OR_RETURN(const double seconds, prefill
+                                                     ? RunPrefill(loaded, *point, &rng)
+                                                     : RunDecode(loaded, context, *point, &rng));
+  // A probe that something disturbed must not flatter the point.
+  MachineRates rates = limits.all_threads;
+  rates.read_bytes = std::max(before, probe.AllThreads(context, kProbePasses));
+  BenchSample sample;
+  sample.tokens_per_second =
+      static_cast<double>(point->tokens * point->batch) / std::max(seconds, 1e-9);
+  sample.roofline = Roofline(*point, rates);
+  sample.read_bytes = rates.read_bytes;
+  point->samples.push_back(sample);
+  return Status::Ok();
+}
+
+double Roofline(const BenchPoint& point, const MachineRates& rates) {
+  const bool prefill = point.kind == BenchPoint::Kind::kPrefill;
+  const int64_t tokens = prefill ? point.tokens : point.batch;
+  return static_cast<double>(tokens) / FloorSeconds(point.cost, rates);
+}
+
+Spread SpreadOf(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  const double median =
+      values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
+  return {.median = median, .min = values.front(), .max = values.back()};
+}
+
+}  // namespace ringlet::cli

@@ -1,0 +1,62 @@
+// Measuring a loaded model: prefill at several lengths, decode at several depths and batch sizes,
+// each held against its floor (model/cost.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "cli/load.h"
+#include "model/cost.h"
+#include "ops/limits/limits.h"
+
+namespace ringlet::cli {
+
+struct BenchPlan {
+  std::vector<int64_t> prefill = {512, 2048, 8192};       // prompt lengths
+  std::vector<int64_t> depths = {0, 4096, 16384, 65536};  // decode, one sequence
+  std::vector<int64_t> batches = {1, 4, 16};              // decode, at batch_depth
+  int64_t batch_depth = 0;
+  int64_t decode_tokens = 32;  // per repetition, of each sequence
+  int64_t reps = 3;
+  int64_t step_rows = 512;
+};
+
+// One repetition of one point.
+struct BenchSample {
+  double tokens_per_second = 0;
+  double roofline = 0;  // tokens per second, with the bandwidth probed beside it
+  double read_bytes = 0;
+};
+
+struct BenchPoint {
+  enum class Kind { kPrefill, kDecode };
+  Kind kind = Kind::kDecode;
+  int64_t tokens = 0;  // computed in a repetition, of each sequence
+  int64_t depth = 0;   // before the first of them
+  int64_t batch = 1;
+  StepCost cost;  // prefill: of all tokens; decode: mean of one step
+  std::vector<BenchSample> samples;
+};
+
+// Points of `plan` in the order of the report.
+std::vector<BenchPoint> PlanPoints(const BenchPlan& plan, const Model& model);
+
+// One repetition of `point`, added to its samples.
+Status MeasurePoint(const LoadedModel& loaded, Context& context, const MachineLimits& limits,
+                    const ReadProbe& probe, uint64_t seed, BenchPoint* point);
+
+// Tokens per second if the floor were reached.
+double Roofline(const BenchPoint& point, const MachineRates& rates);
+
+// Median, least and greatest of a non-empty list.
+struct Spread {
+  double median = 0;
+  double min = 0;
+  double max = 0;
+};
+Spread SpreadOf(std::vector<double> values);
+
+}  // namespace ringlet::cli
