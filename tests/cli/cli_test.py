@@ -22,7 +22,7 @@ import unittest
 import tiny_model
 
 BINARY = ""
-COMMANDS = ["run", "chat", "logprobs", "tokenize", "inspect", "new", "info"]
+COMMANDS = ["run", "chat", "logprobs", "tokenize", "inspect", "new", "bench", "info"]
 SECONDS = 60
 # Errors are one line, then perhaps a hint.
 ERROR = re.compile(r"\Aringlet: error: [^\n]+\n(ringlet: hint: [^\n]+\n)?\Z")
@@ -112,6 +112,49 @@ class UsageTest(CliTest):
             result = subprocess.run([BINARY, "info"], stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertEqual(result.returncode, 1)
         self.assertIn("cannot write", result.stderr)
+
+
+class BenchTest(CliTest):
+    POINTS = ["--prefill", "64", "--depth", "0,200", "--batch", "1,3", "--decode", "4", "--reps", "2"]
+
+    def check_spread(self, spread):
+        self.assertLess(0, spread["min"])
+        self.assertLessEqual(spread["min"], spread["median"])
+        self.assertLessEqual(spread["median"], spread["max"])
+        self.assertTrue(math.isfinite(spread["max"]))
+
+    def test_json(self):
+        result = json.loads(self.good("bench", self.bare, *self.POINTS, "--json", "--quiet"))
+        self.assertGreater(result["peak_memory_bytes"], 0)
+        for threads in ("one_thread", "all_threads"):
+            for name in ("read_bytes", "fp32_ops", "bf16_ops", "int8_ops"):
+                self.assertGreater(result["limits"][threads][name + "_per_second"], 1e6)
+        (model,) = result["models"]
+        self.assertGreater(model["packed_bytes"], 0)
+        self.assertEqual([p["tokens"] for p in model["prefill"]], [64])
+        # One sequence at depth 0 is a depth and a batch: measured once.
+        self.assertEqual([(p["depth"], p["batch"]) for p in model["decode"]],
+                         [(0, 1), (200, 1), (0, 3)])
+        for point in model["prefill"] + model["decode"]:
+            self.check_spread(point["tokens_per_second"])
+            self.check_spread(point["fraction"])
+            self.assertEqual(len(point["samples"]), 2)
+        costs = [p["cost_of_a_step"] for p in model["decode"]]
+        self.assertGreater(costs[1]["kv_bytes"], costs[0]["kv_bytes"])
+        self.assertEqual(costs[2]["weight_bytes"], costs[0]["weight_bytes"])
+        self.assertGreater(costs[2]["expert_bytes"], costs[0]["expert_bytes"])
+
+    def test_table_of_two_models(self):
+        table = self.good("bench", self.bare, self.bare, "--prefill", "none", "--depth", "64",
+                          "--batch", "none", "--decode", "2", "--reps", "1", "--kv-dtype", "int8")
+        self.assertEqual(table.count("decode at 64 "), 2)
+        self.assertIn("ratio", table)
+
+    def test_usage_errors(self):
+        self.bad(2, "--depth: found 1,x", "bench", self.bare, "--depth", "1,x")
+        self.bad(2, "--prefill: found 0", "bench", self.bare, "--prefill", "0")
+        self.bad(2, "--reps: found 0", "bench", self.bare, "--reps", "0")
+        self.bad(1, "/no/such/model", "bench", "/no/such/model")
 
 
 class InspectTest(CliTest):
