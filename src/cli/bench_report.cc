@@ -107,12 +107,12 @@ std::string BenchText(const std::vector<BenchResult>& results) {
     text += fmt::format("\n{}: {} of packed weights, loaded in {}\n", result.path,
                         FormatBytes(static_cast<uint64_t>(result.packed_bytes)),
                         FormatDuration(result.load_seconds));
-    text += fmt::format("{:<28}{:>10}{:>20}{:>11}{:>9}{}\n", "", "tokens/s", "least to most",
+    text += fmt::format("{:<28}{:>10}{:>24}{:>11}{:>9}{}\n", "", "tokens/s", "least to most",
                         "roofline", "reached", results.size() > 1 ? "    ratio" : "");
     for (size_t i = 0; i < result.points.size(); ++i) {
       const BenchPoint& point = result.points[i];
       const Spread speed = Speeds(point);
-      text += fmt::format("{:<28}{:>10.2f}{:>20}{:>11.1f}{:>8.1f}%", PointName(point), speed.median,
+      text += fmt::format("{:<28}{:>10.2f}{:>24}{:>11.1f}{:>8.1f}%", PointName(point), speed.median,
                           fmt::format("{:.2f} to {:.2f}", speed.min, speed.max),
                           Rooflines(point).median, 100 * Fractions(point).median);
       if (results.size() > 1) {

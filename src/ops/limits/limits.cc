@@ -27,6 +27,8 @@ constexpr int64_t kUnknownCache = 32 * kMiB;
 constexpr double kSliceSeconds = 2e-3;   // one timed run of a chain
 constexpr double kChainSeconds = 60e-3;  // all timed runs of a chain
 constexpr int kReadPasses = 8;
+// On a busy machine a region waits for its slowest thread: then fewer runs must do.
+constexpr double kBusySeconds = 0.25;
 
 double ThreadSeconds() {
   timespec now{};
@@ -76,9 +78,10 @@ struct ChainRates {
 ChainRates MeasureChain(Context& context, const LimitChain& chain) {
   const int64_t rounds = SliceRounds(chain);
   const int slices = static_cast<int>(kChainSeconds / kSliceSeconds);
+  const double begin = WallSeconds();
   ChainRates best;
   std::vector<double> rates(static_cast<size_t>(context.pool.threads()));
-  for (int i = 0; i < slices; ++i) {
+  for (int i = 0; i < slices && (i < 2 || WallSeconds() - begin < kBusySeconds); ++i) {
     best.one_thread = std::max(best.one_thread, RunChain(chain, rounds));
     context.pool.ParallelFor(context.pool.threads(), [&](int64_t task, int) {
       rates[static_cast<size_t>(task)] = RunChain(chain, rounds);
@@ -132,7 +135,8 @@ double ReadProbe::AllThreads(Context& context, int passes) const {
   const int64_t threads = context.pool.threads();
   const int64_t share = bytes_ / threads / kReadStride * kReadStride;
   double best = 0;
-  for (int i = 0; i < passes; ++i) {
+  const double start = WallSeconds();
+  for (int i = 0; i < passes && (i < 2 || WallSeconds() - start < kBusySeconds); ++i) {
     std::atomic<uint64_t> sum{0};
     const double begin = WallSeconds();
     context.pool.ParallelFor(
