@@ -28,7 +28,7 @@ constexpr float kEmpty = -std::numeric_limits<float>::infinity();
 constexpr float kLog2E = 1.44269504088896341f;
 constexpr int64_t kMaxQueries = AttentionQueries::kMax;
 // Up to this many queries, narrow keys and values are widened as they are read.
-constexpr int64_t kFewQueries = kProductRows;
+constexpr int64_t kFewQueries = 8;
 
 // The queries that see a block, and what they make of it.
 struct Tile {

@@ -7,6 +7,10 @@
 // says what a step of i is: one fp32 weight, or a pair of narrow ones in a 32-bit lane. Included in
 // a region after vec.inl.h.
 
+// Rows whose accumulators, with the weights and what a step needs besides, fit the registers: a
+// multiply-add needs nothing besides, pairs do.
+constexpr int kPairRows = kLanes == 8 ? 4 : 6;
+
 // fp32 weights, one i to a step.
 struct F32Product {
   using X = float;
@@ -15,6 +19,7 @@ struct F32Product {
   using Input = F32;
   using Acc = F32;
   static constexpr int kPack = 1;
+  static constexpr int kRows = 6;
   RINGLET_INLINE Acc Start() { return Zero(); }
   RINGLET_INLINE Weight Read(const float* p) { return Load(p); }
   RINGLET_INLINE Input Broadcast(const float* x, int64_t i) { return Set(x[i]); }
@@ -35,6 +40,7 @@ struct Bf16Product {
   using Input = Pair;
   using Acc = F32;
   static constexpr int kPack = 2;
+  static constexpr int kRows = kPairRows;
   RINGLET_INLINE Acc Start() { return Zero(); }
   RINGLET_INLINE Weight Read(const uint16_t* p) {
 #if defined(RINGLET_ISA_AVX512_VNNI) || defined(RINGLET_ISA_AVX512_BF16)
@@ -130,6 +136,7 @@ struct Int16Product {
   using Input = IntPairs;
   using Acc = IntPairs;
   static constexpr int kPack = 2;
+  static constexpr int kRows = kPairRows;
   RINGLET_INLINE Acc Start() { return SetPair(0); }
   RINGLET_INLINE Weight Read(const int16_t* p) { return LoadInt16Pairs(p); }
   RINGLET_INLINE Input Broadcast(const int16_t* x, int64_t i) {
@@ -187,8 +194,6 @@ RINGLET_INLINE void ProductBlock(const typename P::X* const* x, int64_t steps,
   }
 }
 
-constexpr int kProductRows = 6;
-
 // All rows over V vectors of columns from `column` on.
 template <class P, int V, class Out>
 RINGLET_INLINE void ProductStrip(const typename P::X* const* x, int64_t rows, int64_t steps,
@@ -200,22 +205,16 @@ RINGLET_INLINE void ProductStrip(const typename P::X* const* x, int64_t rows, in
   const typename P::W* weights = w + column * P::kPack;
   int64_t row = 0;
   const auto put = [&](int r, int v, F32 value) { out(row + r, column + v * kLanes, value); };
-  for (; row + kProductRows <= rows; row += kProductRows) {
-    ProductBlock<P, kProductRows, V>(x + row, steps, weights, ldw, next, stride, put);
+  for (; row + P::kRows <= rows; row += P::kRows) {
+    ProductBlock<P, P::kRows, V>(x + row, steps, weights, ldw, next, stride, put);
   }
-  switch (rows - row) {
-    case 1:
-      return ProductBlock<P, 1, V>(x + row, steps, weights, ldw, next, stride, put);
-    case 2:
-      return ProductBlock<P, 2, V>(x + row, steps, weights, ldw, next, stride, put);
-    case 3:
-      return ProductBlock<P, 3, V>(x + row, steps, weights, ldw, next, stride, put);
-    case 4:
-      return ProductBlock<P, 4, V>(x + row, steps, weights, ldw, next, stride, put);
-    case 5:
-      return ProductBlock<P, 5, V>(x + row, steps, weights, ldw, next, stride, put);
-    default:
-      return;
+  const int64_t rest = rows - row;
+  if (rest == 1) ProductBlock<P, 1, V>(x + row, steps, weights, ldw, next, stride, put);
+  if (rest == 2) ProductBlock<P, 2, V>(x + row, steps, weights, ldw, next, stride, put);
+  if (rest == 3) ProductBlock<P, 3, V>(x + row, steps, weights, ldw, next, stride, put);
+  if constexpr (P::kRows > 4) {
+    if (rest == 4) ProductBlock<P, 4, V>(x + row, steps, weights, ldw, next, stride, put);
+    if (rest == 5) ProductBlock<P, 5, V>(x + row, steps, weights, ldw, next, stride, put);
   }
 }
 
