@@ -48,7 +48,7 @@ void RunGemm(benchmark::State& state, const WeightFormat& format, int64_t rows, 
 const int kRegistered = [] {
   for (const WeightFormat& format : AllWeightFormats()) {
     // Zero points cost nothing; the layouts that differ in work.
-    if (format.quant.zero_point != 0) continue;
+    if (format.quant.zero_point != 0 && format.name != "int4") continue;
     for (const int64_t rows : {1, 512}) {
       for (const auto& [n, k] : {std::pair<int64_t, int64_t>{2048, 2048}, {576, 1536}}) {
         const std::string name = "gemm/" + format.name + "/rows:" + std::to_string(rows) +

@@ -99,6 +99,8 @@ RINGLET_INLINE void Int4Block(const std::byte* block, int column,
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) {
         sum[r][v] = _mm256_add_epi16(sum[r][v], _mm256_maddubs_epi16(codes[v], q));
+        // Keeps the order: a compiler that adds the products as a tree has no registers for them.
+        __asm__("" : "+x"(sum[r][v]));
       }
     }
   }
@@ -159,6 +161,9 @@ RINGLET_INLINE void Int4Product(const GemmTile& tile, int64_t row, int column) {
   }
   const std::byte* block = tile.panel;
   for (int64_t i = 0; i < tile.k / kQuantGroup; ++i) {
+    // Many rows: the fp32 sums, used once a block, live in memory, so that the integer sums, used
+    // eight times, have the registers.
+    if constexpr (R * V >= 8) __asm__ volatile("" : : "r"(acc) : "memory");
 #pragma GCC unroll 16
     for (int s = 0; s < Strips; ++s) Int4Block<R, V>(block, column + s * V * kLanes, x, acc[s]);
     block += kInt4BlockBytes;
