@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "model/limits.h"
+#include "model/quantization.h"
 
 namespace ringlet {
 namespace {
@@ -97,14 +98,18 @@ void MapTokenIds(ConfigReader& reader, ModelConfig& config) {
 }
 
 // Whether a tensor is FP8 is decided by the tensor; the block only has to describe the one scheme
-// that is implemented.
+// of FP8 that is implemented. Integer schemes are read again when the tensors are opened.
 void CheckQuantization(ConfigReader& reader) {
   reader.Refuse({"quantization"}, "MLX quantized checkpoints");
   const Json* object = reader.OptionalObject("quantization_config");
   if (object == nullptr) return;
+  if (object->value("quant_method", Json()) == "compressed-tensors") {
+    return reader.Fail(PackQuantized::Parse(*object, reader.source()).status());
+  }
   ConfigReader nested(*object, reader.source(), "quantization_config.");
   if (nested.String("quant_method") != "fp8") {
-    nested.Unsupported("quant_method", "only fp8 with 128x128 blocks is implemented");
+    nested.Unsupported("quant_method",
+                       "only compressed-tensors and fp8 with 128x128 blocks are implemented");
   }
   nested.MustBe("fmt", "e4m3", "FP8 format");
   nested.MustBe("activation_scheme", "dynamic", "scales of activations stored in the checkpoint");

@@ -87,24 +87,48 @@ void TensorBinder::CheckPlainFloat(const StoredTensor& tensor) {
 void TensorBinder::CheckMatrixType(const StoredTensor& tensor) {
   if (IsMatrixType(tensor.dtype)) return;
   Fail(BadInput(source_->path(), tensor.name, fmt::format("dtype {}", Name(tensor.dtype)),
-                "F32, F16, BF16, F8_E4M3 or a GGUF block type"));
+                "F32, F16, BF16, F8_E4M3, packed integers or a GGUF block type"));
 }
 
-const StoredTensor* TensorBinder::FindScale(const StoredTensor& tensor) {
-  if (planning()) return nullptr;
-  const std::string name = tensor.name + "_scale_inv";
-  if (tensor.dtype != DType::kF8E4M3) {
-    if (source_->Find(name) != nullptr) {
-      Fail(BadInput(source_->path(), name,
-                    fmt::format("scales for a tensor of dtype {}", Name(tensor.dtype)),
-                    "scales only beside F8_E4M3 tensors"));
-    }
-    return nullptr;
-  }
+const StoredTensor* TensorBinder::FindGroups(const std::string& name, int64_t rows) {
+  const StoredTensor* found = Peek(name);
+  const int64_t groups = found == nullptr ? 1 : found->row_elements();
+  return Find(name, {rows, groups});
+}
+
+void TensorBinder::BindScales(MatrixSegment& segment) {
+  if (planning()) return;
+  const StoredTensor& tensor = *segment.tensor;
   const auto blocks = [](int64_t size) { return (size + kScaleBlock - 1) / kScaleBlock; };
-  const StoredTensor* scale = Find(name, {blocks(tensor.shape[0]), blocks(tensor.shape[1])});
-  if (scale != nullptr) CheckPlainFloat(*scale);
-  return scale;
+  const std::string inverse = tensor.name + "_scale_inv";
+  if (tensor.dtype == DType::kF8E4M3) {
+    segment.scale_inv = Find(inverse, {blocks(tensor.shape[0]), blocks(tensor.shape[1])});
+    if (segment.scale_inv != nullptr) CheckPlainFloat(*segment.scale_inv);
+  } else if (source_->Find(inverse) != nullptr) {
+    Fail(BadInput(source_->path(), inverse,
+                  fmt::format("scales for a tensor of dtype {}", Name(tensor.dtype)),
+                  "scales only beside F8_E4M3 tensors"));
+  }
+  const int64_t bits = PackedBits(tensor.dtype);
+  if (bits == 0) return;
+  segment.scale = FindGroups(tensor.name + "_scale", tensor.shape[0]);
+  if (segment.scale == nullptr) return;
+  CheckPlainFloat(*segment.scale);
+  const int64_t groups = segment.scale->row_elements();
+  if (groups == 0 || tensor.shape[1] % groups != 0) {
+    Fail(BadInput(source_->path(), segment.scale->name, fmt::format("{} scales a row", groups),
+                  fmt::format("a divisor of the {} columns", tensor.shape[1])));
+  }
+  const std::string zero_point = tensor.name + "_zero_point";
+  if (!ok() || Peek(zero_point) == nullptr) return;
+  segment.zero_point = FindGroups(zero_point, (tensor.shape[0] * bits + 31) / 32);
+  if (segment.zero_point == nullptr) return;
+  if (segment.zero_point->dtype != DType::kI32 || segment.zero_point->row_elements() != groups) {
+    Fail(BadInput(
+        source_->path(), zero_point,
+        fmt::format("{} {}", Name(segment.zero_point->dtype), Shape(segment.zero_point->shape)),
+        fmt::format("I32 with {} columns, as the scales have", groups)));
+  }
 }
 
 MatrixRef TensorBinder::Matrix(const std::string& name, int64_t rows, int64_t cols) {
@@ -118,15 +142,12 @@ MatrixRef TensorBinder::InterleavedMatrix(const std::string& name, int64_t rows,
   const StoredTensor* tensor = Find(name, {rows, cols});
   if (tensor == nullptr) return {};
   CheckMatrixType(*tensor);
-  const StoredTensor* scale = FindScale(*tensor);
   if (!ok()) return {};
-  return {.rows = rows,
-          .cols = cols,
-          .segments = {{.tensor = tensor,
-                        .row_begin = 0,
-                        .rows = rows,
-                        .scale_inv = scale,
-                        .interleaved_head_dim = head_dim}}};
+  MatrixSegment segment = {
+      .tensor = tensor, .row_begin = 0, .rows = rows, .interleaved_head_dim = head_dim};
+  BindScales(segment);
+  if (!ok()) return {};
+  return {.rows = rows, .cols = cols, .segments = {segment}};
 }
 
 MatrixRef TensorBinder::Slice(const std::string& name, int64_t count, int64_t index, int64_t rows,
@@ -135,9 +156,10 @@ MatrixRef TensorBinder::Slice(const std::string& name, int64_t count, int64_t in
   const StoredTensor* tensor = Find(name, {count, rows, cols});
   if (tensor == nullptr) return {};
   CheckMatrixType(*tensor);
-  if (tensor->dtype == DType::kF8E4M3) {
-    Fail(BadInput(source_->path(), name, "a 3-dimensional F8_E4M3 tensor",
-                  "F8_E4M3 only in matrices"));
+  if (tensor->dtype == DType::kF8E4M3 || PackedBits(tensor->dtype) != 0) {
+    Fail(BadInput(source_->path(), name,
+                  fmt::format("a 3-dimensional {} tensor", Name(tensor->dtype)),
+                  "scaled types only in matrices"));
   }
   if (!ok()) return {};
   return {.rows = rows,

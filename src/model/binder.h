@@ -38,7 +38,8 @@ class TensorBinder {
 
   // A float tensor of shape [size].
   const StoredTensor* Vector(const std::string& name, int64_t size);
-  // A [rows, cols] tensor of a float or block type; F8_E4M3 needs its "<name>_scale_inv".
+  // A [rows, cols] tensor of a float, block or packed type; F8_E4M3 needs its "<name>_scale_inv",
+  // a packed type its "<name>_scale" and uses "<name>_zero_point" when there is one.
   MatrixRef Matrix(const std::string& name, int64_t rows, int64_t cols);
   // The same with rotary pairs of each head interleaved (MatrixSegment::interleaved_head_dim).
   MatrixRef InterleavedMatrix(const std::string& name, int64_t rows, int64_t cols,
@@ -62,7 +63,9 @@ class TensorBinder {
   const StoredTensor* Find(const std::string& name, const std::vector<int64_t>& shape);
   void CheckPlainFloat(const StoredTensor& tensor);
   void CheckMatrixType(const StoredTensor& tensor);
-  const StoredTensor* FindScale(const StoredTensor& tensor);
+  void BindScales(MatrixSegment& segment);
+  // The companion `name`, which must have `rows` rows; nullptr on error.
+  const StoredTensor* FindGroups(const std::string& name, int64_t rows);
 
   const TensorSource* source_ = nullptr;
   std::deque<StoredTensor> plan_;  // a deque: pointers to elements stay valid

@@ -9,6 +9,7 @@
 #include "model/arch.h"
 #include "model/config_validate.h"
 #include "model/eos_ids.h"
+#include "model/quantization.h"
 
 namespace ringlet {
 namespace {
@@ -31,17 +32,32 @@ Result<ModelConfig> ConfigOfDirectory(const Json& json, const std::string& direc
   return config;
 }
 
+// The directory's tensors, packed integer weights each as one matrix.
+Result<std::shared_ptr<const TensorSource>> OpenTensors(const Json& json,
+                                                        const std::string& directory) {
+  RINGLET_ASSIGN_OR_RETURN(std::shared_ptr<const TensorSource> tensors,
+                           Safetensors::Open(directory));
+  const Json quantization = json.value("quantization_config", Json());
+  if (!quantization.is_object() ||
+      quantization.value("quant_method", Json()) != "compressed-tensors") {
+    return tensors;
+  }
+  RINGLET_ASSIGN_OR_RETURN(const PackQuantized config,
+                           PackQuantized::Parse(quantization, ConfigPath(directory)));
+  return MergePacked(config, std::move(tensors));
+}
+
 Result<Checkpoint> OpenDirectory(const std::string& path) {
   RINGLET_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(ConfigPath(path)));
   RINGLET_ASSIGN_OR_RETURN(ModelConfig config, ConfigOfDirectory(json, path));
   RINGLET_ASSIGN_OR_RETURN(const HfArchitecture* architecture,
                            FindHfArchitecture(json, ConfigPath(path)));
-  RINGLET_ASSIGN_OR_RETURN(auto tensors, Safetensors::Open(path));
+  RINGLET_ASSIGN_OR_RETURN(const auto tensors, OpenTensors(json, path));
   ModelWeights weights;
   RINGLET_RETURN_IF_ERROR(BindTensors(architecture->bind, *tensors, config, weights));
   return Checkpoint{.path = path,
                     .config = std::move(config),
-                    .tensors = std::move(tensors),
+                    .tensors = tensors,
                     .gguf = nullptr,
                     .weights = std::move(weights)};
 }

@@ -129,6 +129,11 @@ std::vector<int64_t> ConfigReader::OptionalIntegers(std::string_view key, int64_
   return out;
 }
 
+Json ConfigReader::OptionalAny(std::string_view key) {
+  const Json* value = Read(key);
+  return value == nullptr ? Json() : *value;
+}
+
 const Json* ConfigReader::OptionalObject(std::string_view key) {
   const Json* value = Read(key);
   if (value == nullptr || value->is_object()) return value;

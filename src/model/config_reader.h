@@ -50,6 +50,9 @@ class ConfigReader {
   // The value of `key` as an object, or nullptr when absent or null.
   const Json* OptionalObject(std::string_view key);
 
+  // The value of `key`, whatever its type; null when absent.
+  Json OptionalAny(std::string_view key);
+
   // When present and not null, `key` must equal `only`; other values are unsupported because `why`.
   void MustBe(std::string_view key, const Json& only, std::string_view why);
   // The keys are accepted with any value: they cannot change what the model computes.

@@ -20,10 +20,24 @@ struct MatrixSegment {
   int64_t row_begin = 0;
   int64_t rows = 0;
   const StoredTensor* scale_inv = nullptr;  // F8_E4M3: fp32 multipliers of 128x128 blocks
+  // Packed integers: multipliers [rows, cols / group], and the codes that mean zero if they are not
+  // all 0: packed as the codes are, but along the rows, [ceil(rows * bits / 32), cols / group].
+  const StoredTensor* scale = nullptr;
+  const StoredTensor* zero_point = nullptr;
   // GGUF "llama" stores the rows of each q and k head with rotary pairs interleaved (0, d/2, 1,
   // d/2+1, ...). Head dimension to undo that, or 0.
   int64_t interleaved_head_dim = 0;
 };
+
+// Bits of a packed integer type; 0 for other types.
+int PackedBits(DType type);
+
+// Columns that share a scale of a packed integer segment.
+int64_t GroupSize(const MatrixSegment& segment);
+
+// Scales of one row of a packed integer segment, and its zero points (0 when there are none): as
+// many as scale->row_elements().
+void DecodeGroups(const MatrixSegment& segment, int64_t row, float* scales, int* zero_points);
 
 // A [rows, cols] matrix, cols innermost.
 struct MatrixRef {
@@ -34,7 +48,7 @@ struct MatrixRef {
   bool present() const { return rows > 0; }
   // The dtype of every segment, or nullopt when they differ.
   std::optional<DType> dtype() const;
-  // Decodes row r to cols() floats (FP8 scales applied, interleaving undone).
+  // Decodes row r to cols() floats (scales applied, interleaving undone).
   void DecodeRow(int64_t r, float* out) const;
   // Where row r is stored: its segment and the row of that segment's tensor.
   struct Place {

@@ -34,6 +34,20 @@ void DecodeBlocks(DType type, const std::byte* data, int64_t elements, float* ou
   }
 }
 
+void DecodePackedI4(const std::byte* data, int64_t elements, float* out) {
+  for (int64_t i = 0; i < elements; i += 2) {
+    const int byte = std::to_integer<int>(data[i / 2]);
+    out[i] = static_cast<float>((byte & 15) - 8);
+    out[i + 1] = static_cast<float>((byte >> 4) - 8);
+  }
+}
+
+void DecodePackedI8(const std::byte* data, int64_t elements, float* out) {
+  for (int64_t i = 0; i < elements; ++i) {
+    out[i] = static_cast<float>(std::to_integer<int>(data[i]) - 128);
+  }
+}
+
 }  // namespace
 
 void DecodeValues(DType type, const std::byte* data, int64_t elements, float* out) {
@@ -47,6 +61,10 @@ void DecodeValues(DType type, const std::byte* data, int64_t elements, float* ou
       return ConvertValues<bf16_t, Bf16ToFloat>(data, elements, out);
     case DType::kF8E4M3:
       return ConvertValues<uint8_t, F8E4M3ToFloat>(data, elements, out);
+    case DType::kPackedI4:
+      return DecodePackedI4(data, elements, out);
+    case DType::kPackedI8:
+      return DecodePackedI8(data, elements, out);
     default:
       break;
   }

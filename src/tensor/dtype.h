@@ -32,6 +32,10 @@ enum class DType : uint8_t {
   kQ4_K,
   kQ5_K,
   kQ6_K,
+  // Signed codes of integer-quantized checkpoints (docs/formats.md), 32 / bits to a little-endian
+  // word, stored with half their range added. Scales are separate tensors.
+  kPackedI4,
+  kPackedI8,
 };
 
 struct DTypeTraits {
