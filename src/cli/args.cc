@@ -27,6 +27,11 @@ void AddGlobals(CLI::App& app, GlobalOptions& globals) {
   app.add_option("--threads", globals.threads, "Compute threads (default: every usable core)")
       ->type_name("N")
       ->group("Global options");
+  app.add_option(
+         "--cache", globals.cache,
+         "Where packed weights of large models are kept: a directory, or off [beside MODEL]")
+      ->type_name("DIR")
+      ->group("Global options");
   CLI::Option* quiet = app.add_flag("--quiet", globals.quiet, "Only results and errors");
   CLI::Option* verbose = app.add_flag("--verbose", globals.verbose, "Notes and statistics");
   quiet->group("Global options");

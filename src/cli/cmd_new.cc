@@ -6,11 +6,13 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/load.h"
 #include "cli/preset_name.h"
 #include "cli/progress.h"
 #include "model/model_stats.h"
 #include "model/presets.h"
 #include "model/random_checkpoint.h"
+#include "model/random_packed.h"
 
 namespace ringlet::cli {
 namespace {
@@ -34,7 +36,8 @@ class NewCommand : public Command {
     args.Flag("--list", list_, "List the presets and end");
     args.Flag("--json", json_, "With --list: print one JSON array");
     args.Option("--seed", seed_, "N", "Random seed");
-    args.Option("--dtype", dtype_, "TYPE", "Type of the weights: bf16 or f32");
+    args.Option("--dtype", dtype_, "TYPE",
+                "Type of the weights: bf16, f32, or packed int8 or int4");
     args.Option("--scale", scale_, "X", "Multiplies the standard deviation of every matrix");
   }
 
@@ -48,8 +51,11 @@ class NewCommand : public Command {
     RandomCheckpointOptions options;
     if (dtype_ == "f32") {
       options.dtype = DType::kF32;
+    } else if (dtype_ == "int4" || dtype_ == "int8") {
+      return WritePacked(globals);
     } else if (dtype_ != "bf16") {
-      return Outcome::Usage(fmt::format("--dtype: found {}, expected bf16 or f32", dtype_));
+      return Outcome::Usage(
+          fmt::format("--dtype: found {}, expected bf16, f32, int8 or int4", dtype_));
     }
     if (!(scale_ > 0 && scale_ <= kMaxScale)) {
       return Outcome::Usage(fmt::format("--scale: found {}, expected a number above 0 and up to {}",
@@ -88,6 +94,32 @@ class NewCommand : public Command {
     };
     RINGLET_RETURN_IF_ERROR(
         WriteRandomCheckpoint(config, std::string(preset->generation), directory_, options));
+    progress.Finish();
+    if (!globals.quiet) {
+      fmt::print("{}: {} weights of shape {}, {}\n", directory_, dtype_, preset->name,
+                 FormatBytes(bytes));
+    }
+    return {};
+  }
+
+  // Straight into the layouts of the kernels: full-size models need no BF16 form on the way.
+  Outcome WritePacked(const GlobalOptions& globals) const {
+    if (scale_ != 1.0) return Outcome::Usage("--scale: expected bf16 or f32 weights with it");
+    RINGLET_ASSIGN_OR_RETURN(const Preset* preset, FindPresetByAnyName(preset_));
+    RINGLET_ASSIGN_OR_RETURN(const OrderedJson config, PresetJson(*preset));
+    RINGLET_ASSIGN_OR_RETURN(const IsaChoice isa, ChooseIsa(globals));
+    Context context(isa, ThreadCount(globals));
+    Progress progress("Writing", ProgressUnit::kBytes, globals.quiet);
+    RandomPackedOptions options;
+    options.bits = dtype_ == "int4" ? 4 : 8;
+    options.seed = seed_;
+    uint64_t bytes = 0;
+    options.progress = [&](uint64_t done, uint64_t total) {
+      progress.Update(done, total);
+      bytes = total;
+    };
+    RINGLET_RETURN_IF_ERROR(
+        WriteRandomPacked(config, std::string(preset->generation), directory_, context, options));
     progress.Finish();
     if (!globals.quiet) {
       fmt::print("{}: {} weights of shape {}, {}\n", directory_, dtype_, preset->name,

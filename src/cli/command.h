@@ -17,6 +17,7 @@ struct GlobalOptions {
   int64_t threads = 0;  // 0: every usable core
   bool quiet = false;   // no progress, no notes
   bool verbose = false;
+  std::string cache;      // --cache: a directory, "off", or empty: beside the model
   std::string force_isa;  // RINGLET_FORCE_ISA; empty: the processor's best
 };
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/cpu_features.h"
+#include "base/file.h"
 #include "cli/progress.h"
 
 namespace ringlet::cli {
@@ -31,6 +32,15 @@ Status CheckKvDtype(const std::string& type) {
   return BadInput("--kv-dtype", "", type, "bf16 or int8");
 }
 
+// Beside a checkpoint: a hidden directory in it, or next to a file.
+std::string CacheDirectory(const std::string& model, const GlobalOptions& globals) {
+  if (globals.cache == "off") return "";
+  if (!globals.cache.empty()) return globals.cache;
+  if (IsDirectory(model)) return model + "/.ringlet";
+  const size_t slash = model.rfind('/');
+  return (slash == std::string::npos ? std::string(".") : model.substr(0, slash)) + "/.ringlet";
+}
+
 Result<LoadedModel> PackModel(Checkpoint checkpoint, const ModelRequest& request,
                               const GlobalOptions& globals) {
   RINGLET_ASSIGN_OR_RETURN(const IsaChoice isa, ChooseIsa(globals));
@@ -39,6 +49,7 @@ Result<LoadedModel> PackModel(Checkpoint checkpoint, const ModelRequest& request
   LoadOptions options;
   options.compute = request.compute == "f32" ? ComputeType::kF32 : ComputeType::kBf16;
   options.kv = request.kv_dtype == "int8" ? KvType::kInt8 : KvType::kBf16;
+  options.cache_directory = CacheDirectory(checkpoint.path, globals);
   options.progress = [&](uint64_t done, uint64_t total) {
     progress.Update(done, total);
     return true;

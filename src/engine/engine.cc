@@ -221,7 +221,7 @@ void Engine::EmbedRows(std::span<const Feed> feeds, std::span<const int64_t> beg
       positions.push_back(feeds[f].sequence->length() + i);
     }
   }
-  const MatrixRef& embedding = model_->checkpoint().weights.embedding;
+  const MatrixRef& embedding = model_->packed().embedding.rows;
   ParallelRows(*context_, batch.rows, 4 * hidden, [&](int64_t row) {
     embedding.DecodeRow(ids[static_cast<size_t>(row)], scratch_->x.data() + row * hidden);
     RopeAngles(rope, positions[static_cast<size_t>(row)],

@@ -12,7 +12,8 @@
 namespace ringlet {
 namespace {
 
-constexpr size_t kHeaderAlignment = 8;
+// Of the data section: readers may map tensors and use wide loads.
+constexpr size_t kDataAlignment = 64;
 
 bool IsUtf8(std::string_view text) { return ValidUtf8Prefix(text) == text.size(); }
 
@@ -63,7 +64,7 @@ Result<Header> MakeHeader(const std::string& path, const std::vector<Safetensors
     header.data_bytes = *end;
   }
   header.text += '}';
-  while (header.text.size() % kHeaderAlignment != 0) header.text += ' ';
+  while ((sizeof(uint64_t) + header.text.size()) % kDataAlignment != 0) header.text += ' ';
   return header;
 }
 

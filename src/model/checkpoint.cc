@@ -9,6 +9,7 @@
 #include "model/arch.h"
 #include "model/config_validate.h"
 #include "model/eos_ids.h"
+#include "model/packed_file.h"
 #include "model/quantization.h"
 
 namespace ringlet {
@@ -47,18 +48,40 @@ Result<std::shared_ptr<const TensorSource>> OpenTensors(const Json& json,
   return MergePacked(config, std::move(tensors));
 }
 
+// A directory whose weights are packed already. What the configuration leaves to the tensors is as
+// in a random checkpoint.
+Result<Checkpoint> OpenPacked(const std::string& path, BindFunction bind, ModelConfig config,
+                              std::shared_ptr<const Safetensors> file) {
+  RINGLET_ASSIGN_OR_RETURN(auto packed, PackedFile::Open(file));
+  TensorBinder planner;
+  ModelWeights planned;
+  bind(planner, config, planned);
+  RINGLET_RETURN_IF_ERROR(planner.Finish({}));
+  return Checkpoint{.path = path,
+                    .config = std::move(config),
+                    .tensors = std::move(file),
+                    .gguf = nullptr,
+                    .packed = std::move(packed),
+                    .weights = {}};
+}
+
 Result<Checkpoint> OpenDirectory(const std::string& path) {
   RINGLET_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(ConfigPath(path)));
   RINGLET_ASSIGN_OR_RETURN(ModelConfig config, ConfigOfDirectory(json, path));
   RINGLET_ASSIGN_OR_RETURN(const HfArchitecture* architecture,
                            FindHfArchitecture(json, ConfigPath(path)));
   RINGLET_ASSIGN_OR_RETURN(const auto tensors, OpenTensors(json, path));
+  const auto file = std::dynamic_pointer_cast<const Safetensors>(tensors);
+  if (file != nullptr && IsPackedFile(*file)) {
+    return OpenPacked(path, architecture->bind, std::move(config), file);
+  }
   ModelWeights weights;
   RINGLET_RETURN_IF_ERROR(BindTensors(architecture->bind, *tensors, config, weights));
   return Checkpoint{.path = path,
                     .config = std::move(config),
                     .tensors = tensors,
                     .gguf = nullptr,
+                    .packed = nullptr,
                     .weights = std::move(weights)};
 }
 
@@ -72,6 +95,7 @@ Result<Checkpoint> OpenGguf(const std::string& path) {
                     .config = std::move(config),
                     .tensors = file,
                     .gguf = file,
+                    .packed = nullptr,
                     .weights = std::move(weights)};
 }
 

@@ -12,13 +12,16 @@
 namespace ringlet {
 
 class GgufFile;
+class PackedFile;
 
 struct Checkpoint {
   std::string path;  // directory or GGUF file
   ModelConfig config;
   std::shared_ptr<const TensorSource> tensors;
   std::shared_ptr<const GgufFile> gguf;  // set when path is a GGUF file (tokenizer, template)
-  ModelWeights weights;                  // points into *tensors
+  // Set when the directory holds a packed file in place of tensors: `weights` is empty then.
+  std::shared_ptr<PackedFile> packed;
+  ModelWeights weights;  // points into *tensors
 };
 
 // Opens a Hugging Face directory (config.json, *.safetensors) or a GGUF file, maps its

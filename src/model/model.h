@@ -23,6 +23,11 @@ struct LoadOptions {
   ComputeType compute = ComputeType::kBf16;
   // Keys and values of the softmax layers: kBf16 or kInt8; ignored (fp32) with kF32 computation.
   KvType kv = KvType::kBf16;
+  // Where the packed form of large checkpoints is kept, so that the next load maps it. Empty: it is
+  // packed in memory each time. Used with kBf16 and from `cache_from_bytes` packed bytes on, if the
+  // directory can be written and has room.
+  std::string cache_directory;
+  uint64_t cache_from_bytes = uint64_t{256} << 20;
   // Called from the loading thread as packing proceeds; done and total in bytes of stored weights.
   // Return false to stop loading.
   std::function<bool(uint64_t done, uint64_t total)> progress;

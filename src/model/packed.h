@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/weight_source.h"
 #include "nn/block.h"
 #include "ops/rope/rope.h"
 
@@ -20,6 +21,7 @@ struct PackedMtp {
 };
 
 struct PackedModel {
+  RowTable embedding;  // [vocab, hidden]
   std::vector<Block> blocks;
   std::vector<PackedMtp> mtp;
   std::vector<float> final_norm;

@@ -216,6 +216,8 @@ Status CheckOptions(const RandomCheckpointOptions& options) {
   return Status::Ok();
 }
 
+}  // namespace
+
 Status MakeEmptyDirectory(const std::string& directory) {
   std::error_code error;
   if (fs::exists(directory, error)) {
@@ -231,8 +233,6 @@ Status MakeEmptyDirectory(const std::string& directory) {
   if (!error) return Status::Ok();
   return Status(StatusCode::kIo, fmt::format("{}: {}", directory, error.message()));
 }
-
-}  // namespace
 
 Status WriteRandomCheckpoint(const OrderedJson& config_json, const std::string& generation_json,
                              const std::string& directory, const RandomCheckpointOptions& options) {

@@ -32,4 +32,7 @@ struct RandomCheckpointOptions {
 Status WriteRandomCheckpoint(const OrderedJson& config_json, const std::string& generation_json,
                              const std::string& directory, const RandomCheckpointOptions& options);
 
+// Makes `directory`; an error when it is a file or holds files.
+Status MakeEmptyDirectory(const std::string& directory);
+
 }  // namespace ringlet
