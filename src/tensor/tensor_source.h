@@ -43,9 +43,9 @@ class TensorSource {
 // Bytes of `elements` values along one row of `type`, or nullopt when not whole blocks or overflow.
 std::optional<uint64_t> RowBytes(DType type, uint64_t elements);
 
-// Decodes row `row` (of rows()) to row_elements() floats. The dtype must be a float, block or packed
-// type. Plain IEEE conversions and, for block types, the formulas of docs/formats.md in fp32; packed
-// codes as signed numbers.
+// Decodes row `row` (of rows()) to row_elements() floats. The dtype must be a float, block or
+// packed type. Plain IEEE conversions and, for block types, the formulas of docs/formats.md in
+// fp32; packed codes as signed numbers.
 void DecodeRow(const StoredTensor& tensor, int64_t row, float* out);
 
 // Decodes `elements` values of one row stored at `data`.
