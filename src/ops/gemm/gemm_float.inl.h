@@ -21,6 +21,8 @@ RINGLET_INLINE void StoreBlock(const F32 (&acc)[R][V], const GemmTile& tile, int
 
 struct F32Weights {
   using Input = float;
+  // Whether one row has more to do than the processor hides behind its reads.
+  static constexpr bool kBusy = false;
   // One step covers one k.
   static int64_t Steps(int64_t k) { return k; }
   template <int R, int V>
@@ -44,6 +46,7 @@ struct F32Weights {
 // Pairs of bf16 multiply and add into one fp32 lane. Inputs are pairs, too.
 struct Bf16Weights {
   using Input = uint32_t;
+  static constexpr bool kBusy = false;
   static int64_t Steps(int64_t k) { return (k + 1) / 2; }
   template <int R, int V>
   RINGLET_INLINE void Step(const std::byte* panel, int64_t step, int column,
@@ -77,6 +80,7 @@ void PrepareBf16(const float* x, int64_t k, std::byte* out) {
 // BF16 multiplier, rounding them would lose accuracy and gain nothing.
 struct Bf16Weights {
   using Input = float;
+  static constexpr bool kBusy = true;
   static int64_t Steps(int64_t k) { return (k + 1) / 2; }
   template <int R, int V>
   RINGLET_INLINE void Step(const std::byte* panel, int64_t step, int column,
@@ -151,7 +155,9 @@ RINGLET_INLINE void FloatBlock(const GemmTile& tile, int64_t row, int column) {
     for (int v = 0; v < V; ++v) acc[r][v] = Zero();
   }
   const int64_t steps = Weights::Steps(tile.k);
+  const bool first = Weights::kBusy && row == 0 && column == 0;
   for (int64_t step = 0; step < steps; ++step) {
+    if (first) ReadAhead(tile.panel + step * kPanel * 4, kReadAhead, kPanel * 4);
     Weights::template Step<R, V>(tile.panel, step, column, x, acc);
   }
   StoreBlock<R, V>(acc, tile, row, column);

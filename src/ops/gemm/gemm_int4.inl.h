@@ -35,7 +35,9 @@ RINGLET_INLINE void Int4Block(const std::byte* block, int column,
   for (int word = 0; word < 4; ++word) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
-      const __m512i raw = _mm512_loadu_si512(block + (word * kPanel + column) * 4 + v * 64);
+      const std::byte* codes = block + (word * kPanel + column) * 4 + v * 64;
+      if (R == 1) ReadAhead(codes, kReadAhead, 64);
+      const __m512i raw = _mm512_loadu_si512(codes);
       // Four inputs of one group in each lane; b stays in the high nibbles, 16 times its code.
       const __m512i codes_a = _mm512_and_si512(
           _mm512_ternarylogic_epi32(first, raw, _mm512_slli_epi32(raw, 12), 0xca), low);
@@ -51,6 +53,7 @@ RINGLET_INLINE void Int4Block(const std::byte* block, int column,
       }
     }
   }
+  if (R == 1) ReadAhead(block + kInt4CodeBytes, kReadAhead, 2 * kPanel);
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) {
     const __m512i scales = _mm512_cvtepi8_epi16(_mm256_loadu_si256(
@@ -82,25 +85,50 @@ RINGLET_INLINE void Int4Block(const std::byte* block, int column,
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) sum[r][v] = _mm256_set1_epi32(x[r]->start);
   }
-#pragma GCC unroll 8
-  for (int half = 0; half < 8; ++half) {
-    __m256i codes[V];
-#pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) {
-      const __m256i raw = _mm256_loadu_si256(
-          reinterpret_cast<const __m256i*>(block + (half / 2 * kPanel + column) * 4 + v * 32));
-      codes[v] = _mm256_and_si256(half % 2 == 0 ? raw : _mm256_srli_epi16(raw, 4), low);
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      int32_t word;
-      std::memcpy(&word, x[r]->paired + 4 * half, 4);
-      const __m256i q = _mm256_set1_epi32(word);
+  // A row alone takes a vector of codes as it comes, so that the panel is one linear stream; rows
+  // together share unpacked codes.
+  const auto load = [&](int word, int v) {
+    return _mm256_loadu_si256(
+        reinterpret_cast<const __m256i*>(block + (word * kPanel + column) * 4 + v * 32));
+  };
+  const auto input = [&](int half, int r) {
+    int32_t pair;
+    std::memcpy(&pair, x[r]->paired + 4 * half, 4);
+    return _mm256_set1_epi32(pair);
+  };
+  const auto add = [&](__m256i codes, __m256i q, __m256i* total) {
+    *total = _mm256_add_epi16(*total, _mm256_maddubs_epi16(codes, q));
+    // Keeps the order: a compiler that adds the products as a tree has no registers for them.
+    __asm__("" : "+x"(*total));
+  };
+#pragma GCC unroll 4
+  for (int word = 0; word < 4; ++word) {
+    if constexpr (R == 1) {
+      const __m256i even = input(2 * word, 0);
+      const __m256i odd = input(2 * word + 1, 0);
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) {
-        sum[r][v] = _mm256_add_epi16(sum[r][v], _mm256_maddubs_epi16(codes[v], q));
-        // Keeps the order: a compiler that adds the products as a tree has no registers for them.
-        __asm__("" : "+x"(sum[r][v]));
+        if (v % 2 == 0) ReadAhead(block + (word * kPanel + v * 8) * 4, kReadAhead, 64);
+        const __m256i raw = load(word, v);
+        add(_mm256_and_si256(raw, low), even, &sum[0][v]);
+        add(_mm256_and_si256(_mm256_srli_epi16(raw, 4), low), odd, &sum[0][v]);
+      }
+      if (word == 3) ReadAhead(block + kInt4CodeBytes, kReadAhead, 2 * kPanel);
+    } else {
+#pragma GCC unroll 2
+      for (int half = 0; half < 2; ++half) {
+        __m256i codes[V];
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) {
+          const __m256i raw = load(word, v);
+          codes[v] = _mm256_and_si256(half == 0 ? raw : _mm256_srli_epi16(raw, 4), low);
+        }
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+          const __m256i q = input(2 * word + half, r);
+#pragma GCC unroll 8
+          for (int v = 0; v < V; ++v) add(codes[v], q, &sum[r][v]);
+        }
       }
     }
   }
@@ -160,7 +188,9 @@ RINGLET_INLINE void Int4Product(const GemmTile& tile, int64_t row, int column) {
     }
   }
   const std::byte* block = tile.panel;
+  const bool first = R > 1 && row == 0 && column == 0;
   for (int64_t i = 0; i < tile.k / kQuantGroup; ++i) {
+    if (first) ReadAhead(block, kInt4BlockBytes, kInt4BlockBytes);
     // Many rows: the fp32 sums, used once a block, live in memory, so that the integer sums, used
     // eight times, have the registers.
     if constexpr (R * V >= 8) __asm__ volatile("" : : "r"(acc) : "memory");
@@ -186,7 +216,7 @@ RINGLET_INLINE void Int4Product(const GemmTile& tile, int64_t row, int column) {
 template <int R>
 void Int4Rows(const GemmTile& tile, int64_t row) {
   if constexpr (R == 1) {
-    constexpr int V = kLanes == 1 ? 4 : 1;
+    constexpr int V = kLanes == 1 ? 4 : kPanelVectors;
     return Int4Product<1, V, kPanelVectors / V>(tile, row, 0);
   } else {
     for (int column = 0; column < tile.columns; column += kInt4Vectors * kLanes) {

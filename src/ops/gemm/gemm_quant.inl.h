@@ -297,6 +297,7 @@ void QuantBlock(const GemmTile& tile, int64_t row) {
   }
   for (int64_t g = 0; g < tile.k / Spec::kGroup; ++g) {
     const std::byte* group = tile.panel + g * Spec::kBytes;
+    if (row == 0) ReadAhead(group, Spec::kBytes, Spec::kBytes);
     for (int s = 0; s < kStrips; ++s) {
       QuantGroup<Spec, R, V>(tile, group, g, s * V * kLanes, x, acc[s]);
     }

@@ -86,21 +86,44 @@ int64_t MultiplierOffset(const QuantLayout& layout, int64_t k, int64_t lane) {
   return layout.PanelBytes(k) - kPanel * 4 + lane * 4;
 }
 
+// The codes of one group, 8-bit or in the nibbles of octets.
+void StoreCodes(const QuantLayout& layout, const int8_t* codes, int64_t lane, std::byte* group) {
+  const int64_t step = layout.bits == 4 ? 8 : 4;
+  for (int64_t i = 0; i < layout.group; i += step) {
+    std::byte* word = group + (i / step * kPanel + lane) * 4;
+    for (int64_t j = 0; j < 4; ++j) {
+      const int low = static_cast<uint8_t>(codes[i + j]);
+      const int high = layout.bits == 4 ? codes[i + j + 4] & 15 : 0;
+      word[j] = static_cast<std::byte>(layout.bits == 4 ? (low & 15) | high << 4 : low);
+    }
+  }
+}
+
+// The codes of one of the two groups that share the words of a kInt8 layout.
+void StorePairedCodes(const int8_t* codes, int64_t lane, int64_t second, std::byte* groups) {
+  for (int64_t i = 0; i < kInt4Layout.group; i += 4) {
+    std::byte* half = groups + (i / 4 * kPanel + lane) * 4 + second * 2;
+    half[0] = static_cast<std::byte>((codes[i] & 15) | (codes[i + 2] & 15) << 4);
+    half[1] = static_cast<std::byte>((codes[i + 1] & 15) | (codes[i + 3] & 15) << 4);
+  }
+}
+
 // Writes one output's row into lane `lane` of a zeroed panel.
 void StoreQuantRow(const QuantLayout& layout, int64_t k, const QuantRow& row, int64_t lane,
                    std::byte* panel) {
-  for (int64_t i = 0; i < k; ++i) {
-    const QuantPlace place = Locate(layout, lane, i);
-    const int code = static_cast<uint8_t>(row.codes[i]);
-    panel[place.code] |=
-        static_cast<std::byte>(layout.bits == 4 ? (code & 15) << (place.high ? 4 : 0) : code);
-    if (i % layout.group != 0) continue;
-    const int64_t g = i / layout.group;
+  const bool paired = layout.scales == ScaleType::kInt8;
+  for (int64_t g = 0; g < k / layout.group; ++g) {
+    const int8_t* codes = row.codes + g * layout.group;
+    const QuantPlace place = Locate(layout, lane, g * layout.group);
+    if (paired) {
+      StorePairedCodes(codes, lane, g % 2, panel + g / 2 * 2 * layout.GroupBytes());
+    } else {
+      StoreCodes(layout, codes, lane, panel + g * layout.GroupBytes());
+    }
     StoreScale(row.scales[g], layout.scales, place.scale, panel + place.scales);
     if (layout.has_min) StoreScale(row.mins[g], layout.scales, place.min, panel + place.scales);
   }
-  if (layout.scales != ScaleType::kInt8) return;
-  std::memcpy(panel + MultiplierOffset(layout, k, lane), row.multiplier, 4);
+  if (paired) std::memcpy(panel + MultiplierOffset(layout, k, lane), row.multiplier, 4);
 }
 
 void UnpackQuantRow(const QuantLayout& layout, int64_t k, const std::byte* panel, int64_t lane,
