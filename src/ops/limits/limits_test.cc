@@ -62,7 +62,9 @@ void ExpectPositive(const MachineRates& rates) {
 void ExpectPlausible(const MachineLimits& limits) {
   const MachineRates& one = limits.one_thread;
   const MachineRates& all = limits.all_threads;
-  if (limits.has_int8) EXPECT_GT(one.int8_ops, 1.2 * one.fp32_ops);
+  if (limits.has_int8) {
+    EXPECT_GT(one.int8_ops, 1.2 * one.fp32_ops);
+  }
   for (const auto rate :
        {&MachineRates::fp32_ops, &MachineRates::bf16_ops, &MachineRates::int8_ops}) {
     // Threads may share a core's units, or its clock may fall when all run.
