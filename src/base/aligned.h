@@ -1,4 +1,5 @@
-// A 64-byte aligned, uninitialised buffer of trivially copyable values.
+// A 64-byte aligned, uninitialised buffer of trivially copyable values; in huge pages when it is
+// large and the system has them.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +13,9 @@
 
 namespace ringlet {
 
+// Memory for an AlignedBuffer, to be freed with std::free; null when there is none.
+void* AllocateAligned(size_t bytes);
+
 template <typename T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -24,8 +28,7 @@ class AlignedBuffer {
   // enough.
   void Reset(size_t count) {
     if (count > capacity_) {
-      const size_t bytes = (count * sizeof(T) + 63) / 64 * 64;
-      data_.reset(static_cast<T*>(std::aligned_alloc(64, bytes)));
+      data_.reset(static_cast<T*>(AllocateAligned(count * sizeof(T))));
       RINGLET_CHECK(data_ != nullptr, "out of memory");
       capacity_ = count;
     }

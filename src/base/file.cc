@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "base/memory.h"
+
 namespace ringlet {
 namespace {
 
@@ -67,8 +69,8 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& pa
     if (mapping == MAP_FAILED) return ErrnoStatus(path, "map");
     // Weights are read from end to end for every token: small pages cost an eighth of the
     // bandwidth. A file that is not in memory yet then comes in huge pages, where the file system
-    // has them.
-    if (size >= kLarge) (void)::madvise(mapping, size, MADV_HUGEPAGE);
+    // has them. What does not fit memory is read in the pieces that are needed.
+    if (size >= kLarge && FitsMemory(size)) (void)::madvise(mapping, size, MADV_HUGEPAGE);
     data = static_cast<const std::byte*>(mapping);
   }
   return std::shared_ptr<const MappedFile>(new MappedFile(path, data, size));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -25,11 +27,13 @@ constexpr uint64_t kNextRegion = uint64_t{1} << 32;
 constexpr uint64_t kOpen = uint64_t{1} << 31;
 constexpr uint64_t kInside = kOpen - 1;
 
+constexpr uint64_t kLow = (uint64_t{1} << 32) - 1;
+
 uint64_t Number(uint64_t region) { return region / kNextRegion; }
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : runs_(static_cast<size_t>(std::max(1, threads))) {
   for (int i = 1; i < std::max(1, threads); ++i) {
     workers_.emplace_back([this, i] { WorkerLoop(i); });
   }
@@ -50,9 +54,14 @@ void ThreadPool::ParallelFor(int64_t tasks, const std::function<void(int64_t, in
     for (int64_t i = 0; i < tasks; ++i) task(i, 0);
     return;
   }
-  tasks_ = tasks;
+  RINGLET_CHECK(tasks < int64_t{1} << 31, "tasks of a region are counted in 32 bits");
   task_ = &task;
-  next_.store(0, std::memory_order_relaxed);
+  const auto total = static_cast<uint64_t>(tasks);
+  for (uint64_t i = 0; i < runs_.size(); ++i) {
+    const uint64_t begin = total * i / runs_.size();
+    const uint64_t end = total * (i + 1) / runs_.size();
+    runs_[i].range.store(begin << 32 | end, std::memory_order_relaxed);
+  }
   bool notify = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -74,11 +83,34 @@ void ThreadPool::ParallelFor(int64_t tasks, const std::function<void(int64_t, in
   }
 }
 
+int64_t ThreadPool::TakeFirst(Run& run) {
+  uint64_t range = run.range.load(std::memory_order_relaxed);
+  while (range >> 32 < (range & kLow)) {
+    const uint64_t rest = range + (uint64_t{1} << 32);
+    if (run.range.compare_exchange_weak(range, rest, std::memory_order_relaxed)) {
+      return static_cast<int64_t>(range >> 32);
+    }
+  }
+  return -1;
+}
+
+int64_t ThreadPool::TakeLast(Run& run) {
+  uint64_t range = run.range.load(std::memory_order_relaxed);
+  while (range >> 32 < (range & kLow)) {
+    if (run.range.compare_exchange_weak(range, range - 1, std::memory_order_relaxed)) {
+      return static_cast<int64_t>((range & kLow) - 1);
+    }
+  }
+  return -1;
+}
+
 void ThreadPool::RunTasks(int thread) {
   const std::function<void(int64_t, int)>& task = *task_;
-  for (int64_t i = next_.fetch_add(1, std::memory_order_relaxed); i < tasks_;
-       i = next_.fetch_add(1, std::memory_order_relaxed)) {
-    task(i, thread);
+  Run& own = runs_[static_cast<size_t>(thread)];
+  for (int64_t i = TakeFirst(own); i >= 0; i = TakeFirst(own)) task(i, thread);
+  for (size_t other = 1; other < runs_.size(); ++other) {
+    Run& run = runs_[(static_cast<size_t>(thread) + other) % runs_.size()];
+    for (int64_t i = TakeLast(run); i >= 0; i = TakeLast(run)) task(i, thread);
   }
 }
 
@@ -92,7 +124,10 @@ void ThreadPool::WorkerLoop(int thread) {
     if (Number(region_.load(std::memory_order_acquire)) == seen) {
       std::unique_lock<std::mutex> lock(mutex_);
       ++sleepers_;
-      wake_.wait(lock, [&] { return Number(region_.load(std::memory_order_relaxed)) != seen; });
+      // Also when the last look at the region, below, already saw the one that ends the pool.
+      wake_.wait(lock, [&] {
+        return stop_.load() || Number(region_.load(std::memory_order_relaxed)) != seen;
+      });
       --sleepers_;
     }
     uint64_t region = region_.load(std::memory_order_acquire);

@@ -1,8 +1,10 @@
 // A fixed set of worker threads for parallel regions.
 //
-// ParallelFor splits [0, tasks) into single tasks that threads claim in any order. Results must not
-// depend on who runs what: a task writes only its own outputs, by a computation of its own. Thread
-// count therefore never changes a bit (docs/numerics.md, the row contract).
+// ParallelFor gives each thread an equal run of [0, tasks), which it works through upwards, so that
+// neighbouring tasks may be neighbours in memory; who is done takes single tasks from the end of
+// another's run. Results must not depend on who runs what: a task writes only its own outputs, by a
+// computation of its own. Thread count therefore never changes a bit (docs/numerics.md, the row
+// contract).
 #pragma once
 
 #include <atomic>
@@ -31,8 +33,16 @@ class ThreadPool {
   void ParallelFor(int64_t tasks, const std::function<void(int64_t index, int thread)>& task);
 
  private:
+  // A thread's run: the next task in the upper half, the end in the lower.
+  struct alignas(64) Run {
+    std::atomic<uint64_t> range{0};
+  };
+
   void WorkerLoop(int thread);
   void RunTasks(int thread);
+  // The index of a task of `run`, its first or its last; negative when none is left.
+  static int64_t TakeFirst(Run& run);
+  static int64_t TakeLast(Run& run);
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;
@@ -40,10 +50,9 @@ class ThreadPool {
   // The region in progress: its number in the upper half; below it whether workers may still join,
   // and how many are inside. One word, so that joining and closing cannot overlap.
   std::atomic<uint64_t> region_{0};
-  std::atomic<int64_t> next_{0};
+  std::vector<Run> runs_;  // one per thread
   std::atomic<bool> stop_{false};
   int sleepers_ = 0;  // guarded by mutex_
-  int64_t tasks_ = 0;
   const std::function<void(int64_t, int)>* task_ = nullptr;
 };
 

@@ -33,6 +33,14 @@ TEST(ThreadPoolTest, EveryTaskRunsOnceOnAnyNumberOfThreads) {
   }
 }
 
+// A worker may look at a region just as it closes and the pool ends: it must not wait for another.
+TEST(ThreadPoolTest, EndsRightAfterARegion) {
+  for (int i = 0; i < 2000; ++i) {
+    ThreadPool pool(2);
+    pool.ParallelFor(2, [](int64_t, int) {});
+  }
+}
+
 TEST(ThreadPoolTest, AtLeastTheCaller) {
   EXPECT_EQ(ThreadPool(0).threads(), 1);
   EXPECT_EQ(ThreadPool(-3).threads(), 1);

@@ -38,6 +38,8 @@ class NewCommand : public Command {
     args.Option("--seed", seed_, "N", "Random seed");
     args.Option("--dtype", dtype_, "TYPE",
                 "Type of the weights: bf16, f32, or packed int8 or int4");
+    args.Option("--head-dtype", head_dtype_, "TYPE",
+                "Type of the output head of a packed model: int8 or int4");
     args.Option("--scale", scale_, "X", "Multiplies the standard deviation of every matrix");
   }
 
@@ -104,6 +106,10 @@ class NewCommand : public Command {
 
   // Straight into the layouts of the kernels: full-size models need no BF16 form on the way.
   Outcome WritePacked(const GlobalOptions& globals) const {
+    if (head_dtype_ != "int8" && head_dtype_ != "int4") {
+      return Outcome::Usage(
+          fmt::format("--head-dtype: found {}, expected int8 or int4", head_dtype_));
+    }
     if (scale_ != 1.0) return Outcome::Usage("--scale: expected bf16 or f32 weights with it");
     RINGLET_ASSIGN_OR_RETURN(const Preset* preset, FindPresetByAnyName(preset_));
     RINGLET_ASSIGN_OR_RETURN(const OrderedJson config, PresetJson(*preset));
@@ -112,6 +118,7 @@ class NewCommand : public Command {
     Progress progress("Writing", ProgressUnit::kBytes, globals.quiet);
     RandomPackedOptions options;
     options.bits = dtype_ == "int4" ? 4 : 8;
+    options.head_bits = head_dtype_ == "int4" ? 4 : 8;
     options.seed = seed_;
     uint64_t bytes = 0;
     options.progress = [&](uint64_t done, uint64_t total) {
@@ -134,6 +141,7 @@ class NewCommand : public Command {
   bool json_ = false;
   uint64_t seed_ = 0;
   std::string dtype_ = "bf16";
+  std::string head_dtype_ = "int8";
   double scale_ = 1.0;
 };
 

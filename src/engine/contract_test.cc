@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "base/sanitizer.h"
 #include "engine/engine.h"
 #include "engine/session_file.h"
 #include "model/checkpoint.h"
@@ -131,7 +132,7 @@ class ContractTest : public testing::TestWithParam<Case> {
 TEST_P(ContractTest, AnySplitOnAnyNumberOfThreads) {
   Rng rng(1);
   for (int threads = 1; threads <= 4; ++threads) {
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < (kSanitized ? 1 : 3); ++round) {
       Engine engine = MakeEngine(threads, 1 + static_cast<int64_t>(rng.Below(300)));
       Sequence sequence = engine.NewSequence();
       while (sequence.length() < kLength) {
@@ -205,7 +206,7 @@ TEST_P(ContractTest, RollbackToAnyPosition) {
   Sequence sequence = engine.NewSequence();
   Sequence bystander = engine.NewSequence();
   size_t text = 0;
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < (kSanitized ? 10 : 40); ++round) {
     const int64_t length = sequence.length();
     const auto to = static_cast<int64_t>(rng.Below(static_cast<uint64_t>(length + 1)));
     if (round % 7 == 3) bystander = sequence.Fork();
@@ -256,7 +257,7 @@ TEST_P(ContractTest, DamagedSessionsAreRefused) {
   ASSERT_TRUE(SaveSession(engine, sequence, path).ok());
   const std::string good = ReadFile(path).value();
   Rng rng(5);
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < (kSanitized ? 15 : 60); ++round) {
     std::string bad = good;
     const size_t at = rng.Below(bad.size());
     if (round % 3 == 0) {

@@ -41,9 +41,9 @@ class Builder {
     return matrix;
   }
 
-  Mlp PackedMlp(const std::string& prefix, int64_t ffn) {
-    return {.gate_up = Matrix(prefix + "gate_up", 2 * ffn, config_.hidden),
-            .down = Matrix(prefix + "down", config_.hidden, ffn)};
+  Mlp PackedMlp(const std::string& prefix, int64_t ffn, MatrixRole role = MatrixRole::kLinear) {
+    return {.gate_up = Matrix(prefix + "gate_up", 2 * ffn, config_.hidden, role),
+            .down = Matrix(prefix + "down", config_.hidden, ffn, role)};
   }
 
   Moe PackedMoe(const std::string& prefix) {
@@ -52,9 +52,11 @@ class Builder {
     moe.router = Matrix(prefix + "router", spec.experts, config_.hidden, MatrixRole::kRouter);
     if (spec.expert_bias) moe.expert_bias = source_.Vector(prefix + "expert_bias", spec.experts);
     for (int64_t e = 0; e < spec.experts && source_.status().ok(); ++e) {
-      moe.experts.push_back(PackedMlp(fmt::format("{}experts.{}.", prefix, e), spec.expert_ffn));
+      moe.experts.push_back(
+          PackedMlp(fmt::format("{}experts.{}.", prefix, e), spec.expert_ffn, MatrixRole::kExpert));
     }
     if (spec.shared_ffn > 0) moe.shared = PackedMlp(prefix + "shared.", spec.shared_ffn);
+    moe.read_ahead = source_.StreamsExperts();
     moe.top_k = spec.top_k;
     moe.groups = spec.groups;
     moe.top_groups = spec.top_groups;

@@ -1,11 +1,13 @@
 #include "model/packed_file.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "model/build.h"
 #include "model/packed_layout.h"
@@ -149,11 +151,15 @@ Result<std::shared_ptr<PackedFile>> PackedFile::Open(std::shared_ptr<const Safet
 }
 
 PackedFile::PackedFile(std::shared_ptr<const Safetensors> file) : file_(std::move(file)) {
+  uint64_t total = 0;
   for (const std::string& full : file_->Names()) {
     const size_t colon = full.find(':');
     const std::string layout = colon == std::string::npos ? "" : full.substr(colon + 1);
-    entries_[full.substr(0, colon)] = {file_->Find(full), layout};
+    const StoredTensor* tensor = file_->Find(full);
+    entries_[full.substr(0, colon)] = {tensor, layout};
+    total += tensor->data.size();
   }
+  streams_ = !FitsMemory(total);
 }
 
 const PackedFile::Entry* PackedFile::Find(const std::string& name) {
@@ -188,7 +194,15 @@ PackedMatrix PackedFile::Matrix(const MatrixRequest& request) {
                   ShapeText(shape)));
     return {};
   }
-  matrix.data = SharedBytes(entry->tensor->data, file_);
+  const std::span<const std::byte> bytes = entry->tensor->data;
+  if (!streams_ || request.role == MatrixRole::kExpert) {
+    matrix.data = SharedBytes(bytes, file_);
+    return matrix;
+  }
+  ReadSoon(bytes);
+  AlignedBuffer<std::byte> copy(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), copy.data());
+  matrix.data = SharedBytes(std::move(copy));
   return matrix;
 }
 

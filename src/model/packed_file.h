@@ -30,6 +30,9 @@ class PackedFile : public WeightSource {
   PackedMatrix Matrix(const MatrixRequest& request) override;
   std::vector<float> Vector(const std::string& name, int64_t n) override;
   RowTable Rows(const std::string& name, int64_t rows, int64_t cols) override;
+  // Files that do not fit memory: experts stay mapped, and what every token reads is copied to
+  // memory that reading experts cannot push out.
+  bool StreamsExperts() const override { return streams_; }
 
  private:
   struct Entry {
@@ -42,6 +45,7 @@ class PackedFile : public WeightSource {
   const Entry* Find(const std::string& name);
 
   std::shared_ptr<const Safetensors> file_;
+  bool streams_ = false;
   std::unordered_map<std::string, Entry> entries_;
 };
 

@@ -138,8 +138,8 @@ class RandomSource : public WeightSource {
   }
   QuantLayout LayoutOf(const MatrixRequest& request) const {
     if (request.role == MatrixRole::kRouter) return {};
-    const bool four = options_.bits == 4 && request.role == MatrixRole::kLinear;
-    return four ? kInt4Layout : kInt8Layout;
+    const int bits = request.role == MatrixRole::kHead ? options_.head_bits : options_.bits;
+    return bits == 4 ? kInt4Layout : kInt8Layout;
   }
 
   // Matrices that write to the residual stream are smaller, so that it stays near one.

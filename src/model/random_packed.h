@@ -13,7 +13,8 @@
 namespace ringlet {
 
 struct RandomPackedOptions {
-  int bits = 4;  // of the linear layers: 4 or 8; the head has 8, routers are fp32
+  int bits = 4;       // of the linear layers: 4 or 8; routers are fp32
+  int head_bits = 8;  // of the output head: 4 or 8
   uint64_t seed = 0;
   // Bytes packed so far and in all.
   std::function<void(uint64_t done, uint64_t total)> progress = {};

@@ -23,6 +23,7 @@ namespace ringlet {
 
 enum class MatrixRole {
   kLinear,
+  kExpert,  // a linear layer of one of many experts, of which a token needs few
   kRouter,  // multiplies in fp32 whatever the rest does
   kHead,
 };
@@ -50,6 +51,9 @@ class WeightSource {
   // [n] in fp32.
   virtual std::vector<float> Vector(const std::string& name, int64_t n) = 0;
   virtual RowTable Rows(const std::string& name, int64_t rows, int64_t cols) = 0;
+  // Whether experts stay on disk, because all of them do not fit memory: then whoever chooses some
+  // should have them read ahead.
+  virtual bool StreamsExperts() const { return false; }
 
   const Status& status() const { return status_; }
 

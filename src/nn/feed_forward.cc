@@ -1,5 +1,6 @@
 #include "nn/feed_forward.h"
 
+#include "base/memory.h"
 #include "ops/parallel_rows.h"
 #include "ops/router/router.h"
 #include "ops/swiglu/swiglu.h"
@@ -38,14 +39,14 @@ void Route(Context& context, const Moe& moe, int64_t rows, Workspace& work) {
                   });
 }
 
-GemmJob WholeJob(const PackedMatrix& weights, const PreparedRows& x, float* y) {
-  GemmJob job;
-  job.weights = &weights;
-  for (int64_t row = 0; row < x.rows(); ++row) {
-    job.inputs.push_back(x.row(row));
-    job.outputs.push_back(y + row * weights.n);
+// Starts reading the chosen experts from disk, all at once: a disk is fast with many requests, and
+// slow with one after the other, which is what waiting at each first use would be.
+void ReadChosen(const Moe& moe, const std::vector<std::vector<int64_t>>& slots) {
+  for (size_t e = 0; e < slots.size(); ++e) {
+    if (slots[e].empty()) continue;
+    ReadSoon(moe.experts[e].gate_up.data.span());
+    ReadSoon(moe.experts[e].down.data.span());
   }
-  return job;
 }
 
 // y[row] = sum of weight * expert output, then + shared.
@@ -84,6 +85,7 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
   const int64_t rows = work.input.rows();
   Route(context, moe, rows, work);
   const std::vector<std::vector<int64_t>> slots = SlotsByExpert(moe, work.expert_ids.data(), rows);
+  if (moe.read_ahead) ReadChosen(moe, slots);
   const int64_t total = rows * moe.top_k;
   const int64_t wide = moe.experts[0].gate_up.n;
   const int64_t ffn = moe.experts[0].ffn();

@@ -22,6 +22,7 @@ struct Moe {
   std::vector<float> expert_bias;  // [experts] or empty
   std::vector<Mlp> experts;
   std::optional<Mlp> shared;
+  bool read_ahead = false;  // experts are on disk: those chosen are read while the first compute
   int64_t top_k = 0;
   int64_t groups = 1;
   int64_t top_groups = 1;

@@ -10,16 +10,22 @@ namespace ringlet {
 namespace {
 
 // Projects work.input to q (fp32, work.q) and to keys and values in the blocks that `block_of(span,
-// position)` names.
+// position)` names, and to the gate (work.gate) if there is one.
 template <typename Mixer, typename BlockOf>
-void ProjectAndStore(Context& context, const Mixer& mixer, const Batch& batch, Workspace& work,
-                     const BlockOf& block_of) {
+void ProjectAndStore(Context& context, const Mixer& mixer, const PackedMatrix* gate,
+                     const Batch& batch, Workspace& work, const BlockOf& block_of) {
   const MixerSpec& spec = mixer.spec;
   const int64_t width = mixer.qkv.n;
   const int64_t q_width = spec.heads * spec.kv.head_dim;
   work.qkv.Reset(static_cast<size_t>(batch.rows * width));
   work.q.Reset(static_cast<size_t>(batch.rows * q_width));
-  Gemm(context, mixer.qkv, work.input.For(context, mixer.qkv.format), work.qkv.data());
+  std::vector<GemmJob> jobs;
+  jobs.push_back(WholeJob(mixer.qkv, work.input.For(context, mixer.qkv.format), work.qkv.data()));
+  if (gate != nullptr) {
+    work.gate.Reset(static_cast<size_t>(batch.rows * gate->n));
+    jobs.push_back(WholeJob(*gate, work.input.For(context, gate->format), work.gate.data()));
+  }
+  Gemm(context, jobs);
 
   std::vector<QkvRow> rows;
   rows.reserve(static_cast<size_t>(batch.rows));
@@ -62,9 +68,10 @@ void ProjectOut(Context& context, const PackedMatrix& out, const float* mixed, i
 void Forward(Context& context, const SoftmaxMixer& mixer, const Batch& batch, Workspace& work,
              float* y) {
   const int64_t q_width = mixer.spec.heads * mixer.spec.kv.head_dim;
-  ProjectAndStore(context, mixer, batch, work, [&](const BatchSpan& span, int64_t position) {
-    return span.pages[static_cast<size_t>(position / kBlockPositions)].layer(mixer.layer);
-  });
+  ProjectAndStore(
+      context, mixer, nullptr, batch, work, [&](const BatchSpan& span, int64_t position) {
+        return span.pages[static_cast<size_t>(position / kBlockPositions)].layer(mixer.layer);
+      });
 
   std::vector<std::byte const*>& blocks = work.block_pointers;
   blocks.clear();
@@ -100,10 +107,11 @@ void Forward(Context& context, const LightningMixer& mixer, const Batch& batch, 
              float* y) {
   const MixerSpec& spec = mixer.spec;
   const int64_t width = spec.heads * spec.kv.head_dim;
-  ProjectAndStore(context, mixer, batch, work, [&](const BatchSpan& span, int64_t position) {
-    const int64_t chunk = position / kBlockPositions - span.position / kBlockPositions;
-    return span.chunks[static_cast<size_t>(chunk)].layer(mixer.layer);
-  });
+  ProjectAndStore(
+      context, mixer, &mixer.gate, batch, work, [&](const BatchSpan& span, int64_t position) {
+        const int64_t chunk = position / kBlockPositions - span.position / kBlockPositions;
+        return span.chunks[static_cast<size_t>(chunk)].layer(mixer.layer);
+      });
 
   std::vector<const std::byte*>& blocks = work.block_pointers;
   blocks.clear();
@@ -132,8 +140,6 @@ void Forward(Context& context, const LightningMixer& mixer, const Batch& batch, 
                          .decay = &mixer.decay,
                          .feeds = feeds,
                      });
-  work.gate.Reset(static_cast<size_t>(batch.rows * width));
-  Gemm(context, mixer.gate, work.input.For(context, mixer.gate.format), work.gate.data());
   GroupNormGate(context, {
                              .x = work.mixed.data(),
                              .gate = work.gate.data(),

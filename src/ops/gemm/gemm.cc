@@ -93,7 +93,7 @@ void Gemm(Context& context, std::span<const GemmJob> jobs) {
   });
 }
 
-void Gemm(Context& context, const PackedMatrix& weights, const PreparedRows& x, float* y) {
+GemmJob WholeJob(const PackedMatrix& weights, const PreparedRows& x, float* y) {
   RINGLET_CHECK(x.format() == weights.format && x.k() == weights.k, "prepared for other weights");
   GemmJob job;
   job.weights = &weights;
@@ -101,6 +101,11 @@ void Gemm(Context& context, const PackedMatrix& weights, const PreparedRows& x, 
     job.inputs.push_back(x.row(i));
     job.outputs.push_back(y + i * weights.n);
   }
+  return job;
+}
+
+void Gemm(Context& context, const PackedMatrix& weights, const PreparedRows& x, float* y) {
+  const GemmJob job = WholeJob(weights, x, y);
   Gemm(context, std::span(&job, 1));
 }
 

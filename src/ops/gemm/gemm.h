@@ -57,10 +57,13 @@ struct GemmJob {
   std::vector<float*> outputs;
 };
 
+// All rows of x, prepared for the format of `weights`, into y, [rows, n] contiguous.
+GemmJob WholeJob(const PackedMatrix& weights, const PreparedRows& x, float* y);
+
 // Runs independent jobs together (the experts of a layer, or one dense product).
 void Gemm(Context& context, std::span<const GemmJob> jobs);
 
-// All rows of x into y, [rows, n] contiguous.
+// WholeJob alone.
 void Gemm(Context& context, const PackedMatrix& weights, const PreparedRows& x, float* y);
 
 // Float64 reference on unpacked weights and original inputs: y[M, N], row-major.

@@ -92,7 +92,9 @@ RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* c
       __m512i low[V];
       __m512i high[V];
       for (int v = 0; v < V; ++v) {
-        const __m512i pair = _mm512_loadu_si512(codes + (octet * kPanel + column) * 4 + v * 64);
+        const std::byte* at = codes + (octet * kPanel + column) * 4 + v * 64;
+        if (R == 1) ReadAhead(at, kReadAhead, 64);
+        const __m512i pair = _mm512_loadu_si512(at);
         low[v] = _mm512_and_si512(pair, low_mask);
         high[v] = _mm512_and_si512(_mm512_srli_epi16(pair, 4), low_mask);
       }
@@ -114,8 +116,9 @@ RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* c
     for (int quad = 0; quad < Spec::kGroup / 4; ++quad) {
       __m512i w[V];
       for (int v = 0; v < V; ++v) {
-        w[v] = _mm512_xor_si512(_mm512_loadu_si512(codes + (quad * kPanel + column) * 4 + v * 64),
-                                flip);
+        const std::byte* at = codes + (quad * kPanel + column) * 4 + v * 64;
+        if (R == 1) ReadAhead(at, kReadAhead, 64);
+        w[v] = _mm512_xor_si512(_mm512_loadu_si512(at), flip);
       }
       for (int r = 0; r < R; ++r) {
         int32_t word;
@@ -139,14 +142,65 @@ RINGLET_INLINE F32 ToFloat(IntVector a) { return {_mm256_cvtepi32_ps(a)}; }
 RINGLET_INLINE IntVector SetInt(int x) { return _mm256_set1_epi32(x); }
 RINGLET_INLINE IntVector SubInt(IntVector a, IntVector b) { return _mm256_sub_epi32(a, b); }
 
+RINGLET_INLINE __m256i InputWord(const int8_t* q, int word) {
+  int32_t bytes;
+  std::memcpy(&bytes, q + 4 * word, 4);
+  return _mm256_set1_epi32(bytes);
+}
+RINGLET_INLINE __m256i LoadCodes(const std::byte* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+
+// 16-bit sums of 4-bit codes. A code is at most 15: the 16 products of a group that meet in one
+// lane stay below 16 * 15 * 127 = 30480, so the whole group adds up before widening.
+RINGLET_INLINE __m256i LowNibbles(__m256i pair) {
+  return _mm256_and_si256(pair, _mm256_set1_epi8(15));
+}
+RINGLET_INLINE __m256i HighNibbles(__m256i pair) { return LowNibbles(_mm256_srli_epi16(pair, 4)); }
+
+// |w| * sign(w) x: |w| <= 128 and |x| <= 127, so a pair sum is at most 32512.
+RINGLET_INLINE __m256i SignedProduct(__m256i w, __m256i magnitude, __m256i x) {
+  const __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(x, w));
+  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+// One row takes vectors of codes as they come; the panel is one linear stream.
+template <typename Spec, int V>
+RINGLET_INLINE void RowGroupDot(const std::byte* codes, const int8_t* q, IntVector (&dot)[V]) {
+  constexpr int kStep = Spec::kBits == 4 ? 8 : 4;
+#pragma GCC unroll 8
+  for (int v = 0; v < V; ++v) dot[v] = _mm256_setzero_si256();
+#pragma GCC unroll 8
+  for (int step = 0; step < Spec::kGroup / kStep; ++step) {
+    const __m256i x = InputWord(q, step * kStep / 4);
+    const __m256i next = Spec::kBits == 4 ? InputWord(q, step * 2 + 1) : x;
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) {
+      const std::byte* at = codes + step * kPanel * 4 + v * 32;
+      if (v % 2 == 0) ReadAhead(at, kReadAhead, 64);
+      const __m256i w = LoadCodes(at);
+      if constexpr (Spec::kBits == 4) {
+        dot[v] = _mm256_add_epi16(dot[v], _mm256_maddubs_epi16(LowNibbles(w), x));
+        dot[v] = _mm256_add_epi16(dot[v], _mm256_maddubs_epi16(HighNibbles(w), next));
+      } else {
+        dot[v] = _mm256_add_epi32(dot[v], SignedProduct(w, _mm256_abs_epi8(w), x));
+      }
+      // Keeps the order: a compiler that adds the products as a tree has no registers for them.
+      __asm__("" : "+x"(dot[v]));
+    }
+  }
+  if constexpr (Spec::kBits == 4) {
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) dot[v] = _mm256_madd_epi16(dot[v], _mm256_set1_epi16(1));
+  }
+}
+
 template <typename Spec, int R, int V>
 RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* const (&q)[R],
                              IntVector (&dot)[R][V]) {
-  const __m256i ones = _mm256_set1_epi16(1);
-  if constexpr (Spec::kBits == 4) {
-    // A code is at most 15: the 16 products of a group that meet in one 16-bit lane stay below
-    // 16 * 15 * 127 = 30480, so the whole group adds up before widening.
-    const __m256i low_mask = _mm256_set1_epi8(15);
+  if constexpr (R == 1) {
+    return RowGroupDot<Spec, V>(codes + column * 4, q[0], dot[0]);
+  } else if constexpr (Spec::kBits == 4) {
     __m256i sum[R][V];
 #pragma GCC unroll 4
     for (int octet = 0; octet < Spec::kGroup / 8; ++octet) {
@@ -154,17 +208,14 @@ RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* c
       __m256i high[V];
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        const __m256i pair = _mm256_loadu_si256(
-            reinterpret_cast<const __m256i*>(codes + (octet * kPanel + column) * 4 + v * 32));
-        low[v] = _mm256_and_si256(pair, low_mask);
-        high[v] = _mm256_and_si256(_mm256_srli_epi16(pair, 4), low_mask);
+        const __m256i pair = LoadCodes(codes + (octet * kPanel + column) * 4 + v * 32);
+        low[v] = LowNibbles(pair);
+        high[v] = HighNibbles(pair);
       }
 #pragma GCC unroll 4
       for (int r = 0; r < R; ++r) {
-        int32_t words[2];
-        std::memcpy(words, q[r] + octet * 8, 8);
-        const __m256i x0 = _mm256_set1_epi32(words[0]);
-        const __m256i x1 = _mm256_set1_epi32(words[1]);
+        const __m256i x0 = InputWord(q[r], 2 * octet);
+        const __m256i x1 = InputWord(q[r], 2 * octet + 1);
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
           const __m256i both =
@@ -176,7 +227,9 @@ RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* c
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) dot[r][v] = _mm256_madd_epi16(sum[r][v], ones);
+      for (int v = 0; v < V; ++v) {
+        dot[r][v] = _mm256_madd_epi16(sum[r][v], _mm256_set1_epi16(1));
+      }
     }
   } else {
 #pragma GCC unroll 4
@@ -190,20 +243,15 @@ RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* c
       __m256i magnitude[V];
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        w[v] = _mm256_loadu_si256(
-            reinterpret_cast<const __m256i*>(codes + (quad * kPanel + column) * 4 + v * 32));
+        w[v] = LoadCodes(codes + (quad * kPanel + column) * 4 + v * 32);
         magnitude[v] = _mm256_abs_epi8(w[v]);
       }
 #pragma GCC unroll 4
       for (int r = 0; r < R; ++r) {
-        int32_t word;
-        std::memcpy(&word, q[r] + quad * 4, 4);
-        const __m256i x = _mm256_set1_epi32(word);
+        const __m256i x = InputWord(q[r], quad);
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
-          // |w| * sign(w) x: |w| <= 128 and |x| <= 127, so a pair sum is at most 32512.
-          const __m256i pairs = _mm256_maddubs_epi16(magnitude[v], _mm256_sign_epi8(x, w[v]));
-          dot[r][v] = _mm256_add_epi32(dot[r][v], _mm256_madd_epi16(pairs, ones));
+          dot[r][v] = _mm256_add_epi32(dot[r][v], SignedProduct(w[v], magnitude[v], x));
         }
       }
     }
@@ -260,6 +308,7 @@ RINGLET_INLINE void QuantGroup(const GemmTile& tile, const std::byte* group, int
   GroupDot<Spec, R, V>(group, column, q, dot);
 
   const std::byte* scales = group + Spec::kCodeBytes;
+  if (R == 1) ReadAhead(scales, kReadAhead, Spec::kBytes - Spec::kCodeBytes);
   const int offset = tile.quant.zero_point + CodeOffset<Spec>();
 #pragma GCC unroll 4
   for (int r = 0; r < R; ++r) {
@@ -269,7 +318,7 @@ RINGLET_INLINE void QuantGroup(const GemmTile& tile, const std::byte* group, int
     const F32 act_scale = Set(act.scale);
     const F32 act_sum = Set(act.scale * static_cast<float>(sum));
     const IntVector correction = SetInt(offset * sum);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
       const F32 scale = LoadScales<Spec::kWide>(scales, column + v * kLanes);
       const F32 value = ToFloat(SubInt(dot[r][v], correction));
@@ -285,7 +334,8 @@ RINGLET_INLINE void QuantGroup(const GemmTile& tile, const std::byte* group, int
 // R rows of a whole panel: groups outside, so that the panel is one linear stream.
 template <typename Spec, int R>
 void QuantBlock(const GemmTile& tile, int64_t row) {
-  constexpr int V = kQuantVectors;
+  // The scalar set has more vectors in a panel than a block can name.
+  constexpr int V = R == 1 && kLanes > 1 ? kPanelVectors : kQuantVectors;
   constexpr int kStrips = kPanelVectors / V;
   const QuantActGroup* x[R];
   for (int r = 0; r < R; ++r) x[r] = reinterpret_cast<const QuantActGroup*>(tile.inputs[row + r]);
@@ -297,7 +347,7 @@ void QuantBlock(const GemmTile& tile, int64_t row) {
   }
   for (int64_t g = 0; g < tile.k / Spec::kGroup; ++g) {
     const std::byte* group = tile.panel + g * Spec::kBytes;
-    if (row == 0) ReadAhead(group, Spec::kBytes, Spec::kBytes);
+    if (R > 1 && row == 0) ReadAhead(group, Spec::kBytes, Spec::kBytes);
     for (int s = 0; s < kStrips; ++s) {
       QuantGroup<Spec, R, V>(tile, group, g, s * V * kLanes, x, acc[s]);
     }
