@@ -70,7 +70,7 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& pa
     // Weights are read from end to end for every token: small pages cost an eighth of the
     // bandwidth. A file that is not in memory yet then comes in huge pages, where the file system
     // has them. What does not fit memory is read in the pieces that are needed.
-    if (size >= kLarge && FitsMemory(size)) (void)::madvise(mapping, size, MADV_HUGEPAGE);
+    if (size >= kLarge && size <= UsableMemory()) (void)::madvise(mapping, size, MADV_HUGEPAGE);
     data = static_cast<const std::byte*>(mapping);
   }
   return std::shared_ptr<const MappedFile>(new MappedFile(path, data, size));

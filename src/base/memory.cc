@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <string>
 
 #include "base/aligned.h"
@@ -53,9 +54,9 @@ void ReadSoon(std::span<const std::byte> bytes) {
 
 uint64_t AvailableMemory() { return ProcKilobytes("/proc/meminfo", "MemAvailable:"); }
 
-bool FitsMemory(uint64_t bytes) {
+uint64_t UsableMemory() {
   const uint64_t available = AvailableMemory();
-  return available == 0 || bytes <= available / 10 * 9;
+  return available == 0 ? std::numeric_limits<uint64_t>::max() : available / 10 * 9;
 }
 
 uint64_t PeakResidentBytes() { return ProcKilobytes("/proc/self/status", "VmHWM:"); }

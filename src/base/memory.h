@@ -10,8 +10,8 @@ namespace ringlet {
 // Bytes that can be allocated without swapping, as the operating system estimates; 0: unknown.
 uint64_t AvailableMemory();
 
-// Whether `bytes` of files or buffers can stay in memory beside what is there. True when unknown.
-bool FitsMemory(uint64_t bytes);
+// Bytes of files or buffers that can stay in memory beside what is there. All there are: unknown.
+uint64_t UsableMemory();
 
 // The largest resident set this process has had, in bytes; 0: unknown.
 uint64_t PeakResidentBytes();

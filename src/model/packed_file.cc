@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "base/memory.h"
 #include "base/text.h"
 #include "model/build.h"
 #include "model/packed_layout.h"
@@ -138,7 +137,8 @@ class Writer {
 
 bool IsPackedFile(const Safetensors& file) { return MetadataOf(file, "format") == kFormat; }
 
-Result<std::shared_ptr<PackedFile>> PackedFile::Open(std::shared_ptr<const Safetensors> file) {
+Result<std::shared_ptr<PackedFile>> PackedFile::Open(std::shared_ptr<const Safetensors> file,
+                                                     uint64_t memory) {
   if (!IsPackedFile(*file)) {
     return BadInput(file->path(), "__metadata__: format", Quote(MetadataOf(*file, "format")),
                     Quote(kFormat));
@@ -147,10 +147,11 @@ Result<std::shared_ptr<PackedFile>> PackedFile::Open(std::shared_ptr<const Safet
     return BadInput(file->path(), "__metadata__: version", Quote(MetadataOf(*file, "version")),
                     Quote(kVersion));
   }
-  return std::shared_ptr<PackedFile>(new PackedFile(std::move(file)));
+  return std::shared_ptr<PackedFile>(new PackedFile(std::move(file), memory));
 }
 
-PackedFile::PackedFile(std::shared_ptr<const Safetensors> file) : file_(std::move(file)) {
+PackedFile::PackedFile(std::shared_ptr<const Safetensors> file, uint64_t memory)
+    : file_(std::move(file)) {
   uint64_t total = 0;
   for (const std::string& full : file_->Names()) {
     const size_t colon = full.find(':');
@@ -159,7 +160,7 @@ PackedFile::PackedFile(std::shared_ptr<const Safetensors> file) : file_(std::mov
     entries_[full.substr(0, colon)] = {tensor, layout};
     total += tensor->data.size();
   }
-  streams_ = !FitsMemory(total);
+  streams_ = total > memory;
 }
 
 const PackedFile::Entry* PackedFile::Find(const std::string& name) {

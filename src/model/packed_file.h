@@ -12,6 +12,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/memory.h"
 #include "base/status.h"
 #include "io/safetensors.h"
 #include "model/config.h"
@@ -21,8 +22,9 @@ namespace ringlet {
 
 class PackedFile : public WeightSource {
  public:
-  // Errors: not a packed file, another version.
-  static Result<std::shared_ptr<PackedFile>> Open(std::shared_ptr<const Safetensors> file);
+  // `memory`: bytes that the weights may take. Errors: not a packed file, another version.
+  static Result<std::shared_ptr<PackedFile>> Open(std::shared_ptr<const Safetensors> file,
+                                                  uint64_t memory = UsableMemory());
 
   // Views into the mapping. A weight that is missing or has another size or an unknown layout is an
   // error of status().
@@ -40,7 +42,7 @@ class PackedFile : public WeightSource {
     std::string layout;  // after the colon
   };
 
-  explicit PackedFile(std::shared_ptr<const Safetensors> file);
+  PackedFile(std::shared_ptr<const Safetensors> file, uint64_t memory);
   // Null, and an error of status(), when there is none.
   const Entry* Find(const std::string& name);
 

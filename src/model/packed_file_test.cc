@@ -111,6 +111,29 @@ TEST_F(PackedFileTest, CacheHoldsWhatPackingGives) {
   }
 }
 
+// Experts stay in the file; what every token reads is copied; the weights are the same.
+TEST_F(PackedFileTest, ModelsLargerThanMemoryStreamTheirExperts) {
+  const auto file = Safetensors::Open(NewPacked("tiny-hybrid", 4) + "/model.safetensors");
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  const auto checkpoint = OpenCheckpoint(Path("packed"));
+  ASSERT_TRUE(checkpoint.ok());
+  std::vector<PackedModel> models;
+  for (const uint64_t memory : {uint64_t{1} << 40, uint64_t{1}}) {
+    auto packed = PackedFile::Open(*file, memory);
+    ASSERT_TRUE(packed.ok()) << packed.status().message();
+    EXPECT_EQ((*packed)->StreamsExperts(), memory == 1);
+    models.push_back(BuildPackedModel(checkpoint->config, KvType::kBf16, **packed));
+    ASSERT_TRUE((*packed)->status().ok()) << (*packed)->status().message();
+  }
+  ExpectSameWeights(models[0], models[1]);
+  EXPECT_NE(models[0].head.data.data(), models[1].head.data.data());
+  const Moe& mapped = std::get<Moe>(models[0].blocks.back().feed_forward);
+  const Moe& streamed = std::get<Moe>(models[1].blocks.back().feed_forward);
+  EXPECT_FALSE(mapped.read_ahead);
+  EXPECT_TRUE(streamed.read_ahead);
+  EXPECT_EQ(mapped.experts[0].down.data.data(), streamed.experts[0].down.data.data());
+}
+
 TEST_F(PackedFileTest, CacheFollowsTheFiles) {
   const std::string path = NewCheckpoint("tiny-qwen3");
   LoadOptions options;
