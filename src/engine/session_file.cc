@@ -133,8 +133,8 @@ Result<Contents> CheckFile(std::span<const std::byte> bytes, const Engine& engin
   }
   RINGLET_ASSIGN_OR_RETURN(const Json header,
                            ParseJson(text.substr(kMagic.size() + 8, header_size), path));
-  if (!header.is_object() || header.value("version", Json()) != Json(2)) {
-    return BadInput(path, "version", "another one", "2");
+  if (!header.is_object() || header.value("version", Json()) != Json(3)) {
+    return BadInput(path, "version", "another one", "3");
   }
   RINGLET_RETURN_IF_ERROR(CheckIdentity(header, IdentityOf(engine), path));
   const auto length = header.find("length");
@@ -160,7 +160,7 @@ Result<Contents> CheckFile(std::span<const std::byte> bytes, const Engine& engin
 Status SaveSession(const Engine& engine, const Sequence& sequence, const std::string& path) {
   const SequenceState& state = sequence.state();
   const Identity identity = IdentityOf(engine);
-  const std::string header = Json{{"version", 2},
+  const std::string header = Json{{"version", 3},
                                   {"model", identity.model},
                                   {"compute", identity.compute},
                                   {"kv", identity.kv},

@@ -1,4 +1,4 @@
-// Softmax attention on one thread, mini shape: 16 query heads over 4 kv heads of 128. Floors:
+// Softmax attention, mini shape: 16 query heads over 4 kv heads of 128. Floors:
 // decode reads K and V once (memory bandwidth; from a few thousand positions on they are larger
 // than the caches); a prefill chunk is bound by 4 * D * length flops per head and row, of which the
 // integer products of INT8 keys and values can do twice as many as the fp32 peak.
@@ -15,7 +15,8 @@ namespace {
 using namespace ringlet::testing;
 
 void BenchAttention(benchmark::State& state) {
-  Context context(IsaChoice::Detect(), 1);
+  const auto threads = static_cast<int>(state.range(3));
+  Context context(IsaChoice::Detect(), threads);
   Rng rng(1);
   const int64_t length = state.range(0);
   const int64_t count = state.range(1);
@@ -24,7 +25,7 @@ void BenchAttention(benchmark::State& state) {
   args.kv = {state.range(2) == 8 ? KvType::kInt8 : KvType::kBf16, 4, 128};
   args.scale = 0.088f;
   KvSequence kv(args.kv, length);
-  kv.FillNormal(&rng, length);
+  kv.FillRepeating(&rng, length, 1024);
   const int64_t width = args.heads * args.kv.head_dim;
   const std::vector<float> q = NormalFloats(&rng, count * width);
   std::vector<float> out(q.size());
@@ -41,12 +42,19 @@ void BenchAttention(benchmark::State& state) {
     benchmark::DoNotOptimize(out.data());
   }
   ReportLimits(state, 4.0 * static_cast<double>(width) * positions,
-               static_cast<double>(args.kv.block_bytes() * (length / kBlockPositions)));
+               static_cast<double>(args.kv.block_bytes() * (length / kBlockPositions)), threads);
 }
+void BenchAttentionThreads(benchmark::State& state) { BenchAttention(state); }
+
 BENCHMARK(BenchAttention)
-    ->ArgNames({"length", "rows", "bits"})
-    ->ArgsProduct({{4096, 16384, 65536, 131072}, {1}, {16, 8}})
-    ->ArgsProduct({{512, 4096, 16384}, {256}, {16, 8}});
+    ->ArgNames({"length", "rows", "bits", "threads"})
+    ->ArgsProduct({{4096, 16384, 65536, 131072}, {1}, {16, 8}, {1}})
+    ->ArgsProduct({{512, 4096, 16384}, {256}, {16, 8}, {1}});
+// Wall-clock time, against what all threads read together.
+BENCHMARK(BenchAttentionThreads)
+    ->ArgNames({"length", "rows", "bits", "threads"})
+    ->ArgsProduct({{4096, 16384, 65536, 131072}, {1}, {16, 8}, {2}})
+    ->UseRealTime();
 
 }  // namespace
 }  // namespace ringlet

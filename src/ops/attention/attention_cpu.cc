@@ -29,35 +29,42 @@ constexpr float kLog2E = 1.44269504088896341f;
 constexpr int64_t kMaxQueries = AttentionQueries::kMax;
 // Up to this many queries, narrow keys and values are widened as they are read.
 constexpr int64_t kFewQueries = 8;
+// How far ahead they fetch: less than what fits the first cache, more than memory takes to answer.
+constexpr int64_t kAheadBytes = 4096;
 
 // The queries that see a block, and what they make of it.
 struct Tile {
   int64_t count = 0;
-  int64_t visible[kMaxQueries];
-  int64_t index[kMaxQueries];  // in the split's queries
+  bool whole = false;            // every query sees all 64 positions
+  int64_t visible[kMaxQueries];  // positions of the block
+  int64_t index[kMaxQueries];    // in the split's queries
   const float* q[kMaxQueries];
   const int16_t* q_codes[kMaxQueries];
-  float* scores[kMaxQueries];  // [64], then the weights
-  const float* weights[kMaxQueries];
-  const int16_t* weight_codes[kMaxQueries];
-  float factor[kMaxQueries];   // of integer sums: first of scores, then of outputs
-  float rescale[kMaxQueries];  // of the older output
+  float q_factor[kMaxQueries];  // of sums to scores
+  float* scores[kMaxQueries];   // [64], then the weights
+  int16_t* weight_codes[kMaxQueries];
+  float weight_factor[kMaxQueries];  // of integer sums to outputs
+  float rescale[kMaxQueries];        // of the older output
   float* output[kMaxQueries];
-  bool whole = true;  // every query sees all 64 positions
 };
 
-// One head's part of a block.
+// One head's part of a block, and that of the next block.
 struct HeadBlock {
   const std::byte* keys;
   const std::byte* values;
   const uint16_t* key_scales;
   const uint16_t* value_scales;
+  const std::byte* end;
+  const std::byte* next;
 };
 
-HeadBlock HeadOf(const KvLayout& kv, const std::byte* block, int64_t head) {
-  return {block + kv.keys(head), block + kv.values(head),
+HeadBlock HeadOf(const KvLayout& kv, const std::byte* block, const std::byte* next, int64_t head) {
+  return {block + kv.keys(head),
+          block + kv.values(head),
           reinterpret_cast<const uint16_t*>(block + kv.key_scales(head)),
-          reinterpret_cast<const uint16_t*>(block + kv.value_scales(head))};
+          reinterpret_cast<const uint16_t*>(block + kv.value_scales(head)),
+          block + kv.key_scales(head) + kv.head_bytes(),
+          next + kv.key_scales(head)};
 }
 
 // Scratch of a split.
@@ -82,143 +89,146 @@ Buffers Divide(float* scratch, const KvLayout& kv) {
 
 // Codes and factor with x[i] = factor * codes[i], |codes| <= limit. NaN and infinity make the
 // factor NaN; vectors with no element of 1e-30 or more become zeros. n counts whole vectors.
-float ToInt16(const float* x, int64_t d, int64_t n, float limit, int16_t* codes) {
+float ToInt16(const float* x, int64_t n, float limit, int16_t* codes) {
   F32 largest = Zero();
   F32 poison = Zero();
   for (int64_t i = 0; i < n; i += kLanes) {
-    const int64_t rest = d - i < 0 ? 0 : d - i;
-    const F32 value =
-        LoadN(x + (rest > 0 ? i : 0), static_cast<int>(rest < kLanes ? rest : kLanes));
+    const F32 value = Load(x + i);
     largest = Max(largest, Max(value, Sub(Zero(), value)));
     poison = Fma(value, Zero(), poison);
   }
   const float top = ReduceMax(largest);
   const F32 inverse = Set(top >= 1e-30f ? limit / top : 0.0f);
   for (int64_t i = 0; i < n; i += kLanes) {
-    const int64_t rest = d - i < 0 ? 0 : d - i;
-    const F32 value =
-        LoadN(x + (rest > 0 ? i : 0), static_cast<int>(rest < kLanes ? rest : kLanes));
-    StoreInt16(Round(Mul(value, inverse)), codes + i);
+    StoreInt16(Round(Mul(Load(x + i), inverse)), codes + i);
   }
   return (top >= 1e-30f ? top / limit : 0.0f) + ReduceAdd(poison);
 }
 
-// 127 * codes * D must not leave 32 bits.
-float QueryLimit(int64_t d) {
+// A query as codes: [R], zeros from D on. Their products with 8-bit codes must stay in 32 bits.
+float EncodeQuery(const float* q, int64_t d, int64_t padded, float* wide, int16_t* codes) {
+  for (int64_t i = 0; i < padded; ++i) wide[i] = i < d ? q[i] : 0.0f;
   const int64_t limit = std::numeric_limits<int32_t>::max() / (127 * (d + 1));
-  return static_cast<float>(limit < 32767 ? limit : 32767);
+  return ToInt16(wide, padded, static_cast<float>(limit < 32767 ? limit : 32767), codes);
 }
 
-const float* WidenKeys(const KvLayout& kv, const std::byte* keys, float* wide) {
-  if (kv.type == KvType::kF32) return reinterpret_cast<const float*>(keys);
-  const auto* pairs = reinterpret_cast<const uint16_t*>(keys);
-  for (int64_t i = 0; i < kv.head_dim; i += 2) {
-    for (int64_t j = 0; j < kBlockPositions; j += kLanes) {
-      const Bf16Product::Pair both = Bf16Product::Read(pairs + i * kBlockPositions + 2 * j);
-      Store(both.first, wide + i * kBlockPositions + j);
-      if (i + 1 < kv.head_dim) Store(both.second, wide + (i + 1) * kBlockPositions + j);
+// Keys or values in fp32, each pair of rows of a strip one after the other.
+Weights<float> Widen(const KvLayout& kv, const std::byte* half, int64_t terms, int64_t columns,
+                     float* wide) {
+  const Weights<float> weights{wide, kStripColumns, terms * kStripColumns};
+  if (kv.type == KvType::kF32) {
+    return {reinterpret_cast<const float*>(half), weights.step, weights.strip};
+  }
+  const auto* pairs = reinterpret_cast<const uint16_t*>(half);
+  for (int64_t i = 0; i < terms * columns; i += 2 * kStripColumns) {
+    for (int64_t c = 0; c < kStripColumns; c += kLanes) {
+      const Bf16Product::Pair both = Bf16Product::Read(pairs + i + 2 * c);
+      Store(both.first, wide + i + c);
+      Store(both.second, wide + i + kStripColumns + c);
     }
   }
-  return wide;
+  return weights;
 }
 
-const float* WidenValues(const KvLayout& kv, const std::byte* values, float* wide) {
-  if (kv.type == KvType::kF32) return reinterpret_cast<const float*>(values);
-  const auto* pairs = reinterpret_cast<const uint16_t*>(values);
-  const int64_t padded = kv.padded_dim();
-  for (int64_t j = 0; j < kBlockPositions; j += 2) {
-    for (int64_t i = 0; i < padded; i += kLanes) {
-      const Bf16Product::Pair both = Bf16Product::Read(pairs + j * padded + 2 * i);
-      Store(both.first, wide + j * padded + i);
-      Store(both.second, wide + (j + 1) * padded + i);
-    }
-  }
-  return wide;
+// Narrow keys or values where they lie, `terms` to a strip.
+template <class W>
+Weights<W> Narrow(const std::byte* half, int64_t terms) {
+  return {reinterpret_cast<const W*>(half), 2 * kStripColumns, terms * kStripColumns};
 }
 
-const int16_t* WidenCodes(const std::byte* codes, int64_t count, float* wide) {
-  const auto* narrow = reinterpret_cast<const int8_t*>(codes);
+Weights<int16_t> WidenCodes(const std::byte* half, int64_t terms, int64_t columns, float* wide) {
+  const auto* narrow = reinterpret_cast<const int8_t*>(half);
   auto* out = reinterpret_cast<int16_t*>(wide);
-  for (int64_t i = 0; i < count; i += 2 * kLanes) {
+  for (int64_t i = 0; i < terms * columns; i += 2 * kLanes) {
     StoreInt16Pairs(LoadInt8Pairs(narrow + i), out + i);
   }
-  return out;
+  return {out, 2 * kStripColumns, terms * kStripColumns};
 }
 
-// What few queries fetch while they multiply: the bytes at `next`, spread over the steps.
-Ahead Fetch(const std::byte* next, int64_t bytes, int64_t steps) {
-  return {next, (bytes + steps - 1) / steps};
+// Few queries read narrow keys and values in order and fetch a little ahead; many widen each half
+// of a block at once, and fetch the next half while they multiply.
+Ahead Fetch(const KvLayout& kv, const HeadBlock& head, const Tile& tile, const std::byte* half,
+            int64_t terms, int64_t half_bytes) {
+  const int64_t strip_bytes = terms * kStripColumns * KvElementBytes(kv.type);
+  return {half, head.end, head.next, tile.count <= kFewQueries ? kAheadBytes : half_bytes,
+          strip_bytes};
 }
 
-constexpr int64_t kStrip = (kLanes == 8 ? 2 : 4) * kLanes;
-
-void IntScores(const KvLayout& kv, const HeadBlock& head, const Tile& tile, float log2_scale,
-               const Ahead& ahead, float* wide) {
-  const int64_t steps = (kv.head_dim + 1) / 2;
-  const F32 scale = Set(log2_scale);
+void IntScores(const KvLayout& kv, const HeadBlock& head, const Tile& tile, float* wide) {
+  const int64_t terms = kv.key_terms();
+  const Ahead ahead = Fetch(kv, head, tile, head.keys, terms, kv.key_bytes());
+  const Extent extent{tile.count, terms / 2, kBlockPositions, nullptr, tile.visible};
+  const FromZero<Int16Product> start;
   const auto put = [&](int64_t r, int64_t column, F32 sum) {
-    const F32 scaled = Mul(Mul(sum, LoadBf16(head.key_scales + column)), Set(tile.factor[r]));
-    Store(Mul(scaled, scale), tile.scores[r] + column);
+    const F32 scale = Mul(LoadBf16(head.key_scales + column), Set(tile.q_factor[r]));
+    Store(Mul(sum, scale), tile.scores[r] + column);
   };
   if (tile.count <= kFewQueries) {
-    Product<Int8Product>(tile.q_codes, tile.count, steps,
-                         reinterpret_cast<const int8_t*>(head.keys), 2 * kBlockPositions,
-                         kBlockPositions, ahead, put);
+    Product<Int8Product>(tile.q_codes, extent, Narrow<int8_t>(head.keys, terms), ahead, start, put);
   } else {
-    Product<Int16Product>(tile.q_codes, tile.count, steps,
-                          WidenCodes(head.keys, steps * 2 * kBlockPositions, wide),
-                          2 * kBlockPositions, kBlockPositions, {head.keys, 0}, put);
+    Product<Int16Product>(tile.q_codes, extent, WidenCodes(head.keys, terms, kBlockPositions, wide),
+                          ahead, start, put);
   }
 }
 
-void FloatScores(const KvLayout& kv, const HeadBlock& head, const Tile& tile, float log2_scale,
-                 const Ahead& ahead, float* wide) {
-  const F32 scale = Set(log2_scale);
+void FloatScores(const KvLayout& kv, const HeadBlock& head, const Tile& tile, float* wide) {
+  const int64_t terms = kv.key_terms();
+  const Ahead ahead = Fetch(kv, head, tile, head.keys, terms, kv.key_bytes());
+  Extent extent{tile.count, kv.head_dim, kBlockPositions, nullptr, tile.visible};
+  const FromZero<F32Product> start;
   const auto put = [&](int64_t r, int64_t column, F32 sum) {
-    Store(Mul(sum, scale), tile.scores[r] + column);
+    Store(Mul(sum, Set(tile.q_factor[r])), tile.scores[r] + column);
   };
   // Pairs need an even number of terms: with odd D the last one would be another row's.
   if (kv.type == KvType::kBf16 && tile.count <= kFewQueries && kv.head_dim % 2 == 0) {
-    Product<Bf16Product>(tile.q, tile.count, kv.head_dim / 2,
-                         reinterpret_cast<const uint16_t*>(head.keys), 2 * kBlockPositions,
-                         kBlockPositions, ahead, put);
+    extent.steps = terms / 2;
+    Product<Bf16Product>(tile.q, extent, Narrow<uint16_t>(head.keys, terms), ahead, start, put);
   } else {
-    Product<F32Product>(tile.q, tile.count, kv.head_dim, WidenKeys(kv, head.keys, wide),
-                        kBlockPositions, kBlockPositions, {head.keys, 0}, put);
+    Product<F32Product>(tile.q, extent, Widen(kv, head.keys, terms, kBlockPositions, wide), ahead,
+                        start, put);
   }
 }
 
-// Turns one query's 64 scores into weights 2^(score - max), zero beyond `visible`, and updates max
-// and the lanes of sum. Returns the factor of older weights.
-float UpdateSoftmax(float* scores, int64_t visible, float* max, float* sum) {
-  for (int64_t j = visible; j < kBlockPositions; ++j) scores[j] = kEmpty;
-  F32 largest = Load(scores);
-  for (int64_t j = kLanes; j < kBlockPositions; j += kLanes) {
-    largest = Max(largest, Load(scores + j));
+// Turns scores into weights 2^(score - max), zero beyond `visible`; updates each query's max and
+// the lanes of its sum, and says by how much older weights shrink. All queries pass a step before
+// the next: the chains of one alone are longer than its arithmetic.
+void UpdateSoftmax(Tile& tile, float* max, float* sums) {
+  alignas(64) float shrink[kMaxQueries];
+  float shift[kMaxQueries];
+  for (int64_t a = 0; a < tile.count; ++a) {
+    float* scores = tile.scores[a];
+    for (int64_t j = tile.visible[a]; j < kBlockPositions; ++j) scores[j] = kEmpty;
+    F32 largest = Load(scores);
+    for (int64_t j = kLanes; j < kBlockPositions; j += kLanes) {
+      largest = Max(largest, Load(scores + j));
+    }
+    const float block_max = ReduceMax(largest);
+    float& query_max = max[tile.index[a]];
+    const float old_max = query_max;
+    query_max = block_max > old_max ? block_max : old_max;
+    // All scores -inf (possible with infinite inputs): subtracting would give NaN.
+    shift[a] = query_max == kEmpty ? 0.0f : query_max;
+    shrink[a] = old_max - shift[a];
   }
-  const float block_max = ReduceMax(largest);
-  const float new_max = block_max > *max ? block_max : *max;
-  // All scores -inf (possible with infinite inputs): subtracting would give NaN.
-  const F32 shift = Set(new_max == kEmpty ? 0.0f : new_max);
-  F32 total = Zero();
-  for (int64_t j = 0; j < kBlockPositions; j += kLanes) {
-    const F32 e = Exp2NonPositive(Sub(Load(scores + j), shift));
-    Store(e, scores + j);
-    total = Add(total, e);
+  for (int64_t a = tile.count; a % kLanes != 0; ++a) shrink[a] = 0.0f;
+  for (int64_t a = 0; a < tile.count; a += kLanes) {
+    Store(Exp2NonPositive(Load(shrink + a)), tile.rescale + a);
   }
-  float rescale = 1.0f;
-  if (new_max != *max) {
-    float old[kLanes];
-    Store(Exp2NonPositive(Set(*max - new_max)), old);
-    rescale = old[0];
+  for (int64_t a = 0; a < tile.count; ++a) {
+    const F32 subtrahend = Set(shift[a]);
+    F32 total = Zero();
+    for (int64_t j = 0; j < kBlockPositions; j += kLanes) {
+      const F32 e = Exp2NonPositive(Sub(Load(tile.scores[a] + j), subtrahend));
+      Store(e, tile.scores[a] + j);
+      total = Add(total, e);
+    }
+    float* sum = sums + tile.index[a] * kLanes;
+    Store(Fma(Load(sum), Set(tile.rescale[a]), total), sum);
   }
-  Store(Fma(Load(sum), Set(rescale), total), sum);
-  *max = new_max;
-  return rescale;
 }
 
 // Weights times values' scales as 16-bit codes.
-void EncodeWeights(const HeadBlock& head, Tile& tile, const Buffers& buffers) {
+void EncodeWeights(const HeadBlock& head, Tile& tile) {
   for (int64_t a = 0; a < tile.count; ++a) {
     float* weights = tile.scores[a];
     for (int64_t j = 0; j < kBlockPositions; j += kLanes) {
@@ -226,111 +236,109 @@ void EncodeWeights(const HeadBlock& head, Tile& tile, const Buffers& buffers) {
     }
     // Beyond the last position a scale may be anything.
     for (int64_t j = tile.visible[a]; j < kBlockPositions; ++j) weights[j] = 0.0f;
-    int16_t* codes = buffers.weight_codes + a * kBlockPositions;
-    tile.factor[a] = ToInt16(weights, kBlockPositions, kBlockPositions, 32767.0f, codes);
-    tile.weight_codes[a] = codes;
+    tile.weight_factor[a] = ToInt16(weights, kBlockPositions, 32767.0f, tile.weight_codes[a]);
   }
 }
 
-void IntOutputs(const KvLayout& kv, const HeadBlock& head, const Tile& tile, const Ahead& ahead,
-                float* wide) {
+void IntOutputs(const KvLayout& kv, const HeadBlock& head, const Tile& tile, float* wide) {
   const int64_t padded = kv.padded_dim();
+  const Ahead ahead = Fetch(kv, head, tile, head.values, kBlockPositions, kv.value_bytes());
+  const Extent extent{tile.count, kBlockPositions / 2, padded};
+  const FromZero<Int16Product> start;
   const auto put = [&](int64_t r, int64_t column, F32 sum) {
     float* output = tile.output[r] + column;
-    Store(Fma(Load(output), Set(tile.rescale[r]), Mul(sum, Set(tile.factor[r]))), output);
+    Store(Fma(Load(output), Set(tile.rescale[r]), Mul(sum, Set(tile.weight_factor[r]))), output);
   };
   if (tile.count <= kFewQueries) {
-    Product<Int8Product>(tile.weight_codes, tile.count, kBlockPositions / 2,
-                         reinterpret_cast<const int8_t*>(head.values), 2 * padded, padded, ahead,
-                         put);
+    Product<Int8Product>(tile.weight_codes, extent, Narrow<int8_t>(head.values, kBlockPositions),
+                         ahead, start, put);
   } else {
-    Product<Int16Product>(tile.weight_codes, tile.count, kBlockPositions / 2,
-                          WidenCodes(head.values, kBlockPositions * padded, wide), 2 * padded,
-                          padded, {head.values, 0}, put);
+    Product<Int16Product>(tile.weight_codes, extent,
+                          WidenCodes(head.values, kBlockPositions, padded, wide), ahead, start,
+                          put);
   }
 }
 
-void FloatOutputs(const KvLayout& kv, const HeadBlock& head, const Tile& tile, const Ahead& ahead,
-                  float* wide) {
+void FloatOutputs(const KvLayout& kv, const HeadBlock& head, const Tile& tile, float* wide) {
   const int64_t padded = kv.padded_dim();
-  int64_t first = 0;
+  const Ahead ahead = Fetch(kv, head, tile, head.values, kBlockPositions, kv.value_bytes());
+  Extent extent{tile.count, kBlockPositions, padded};
+  const FromZero<F32Product> start;
   const auto put = [&](int64_t r, int64_t column, F32 sum) {
-    float* output = tile.output[first + r] + column;
-    Store(Fma(Load(output), Set(tile.rescale[first + r]), sum), output);
+    float* output = tile.output[r] + column;
+    Store(Fma(Load(output), Set(tile.rescale[r]), sum), output);
   };
   if (kv.type == KvType::kBf16 && tile.count <= kFewQueries && tile.whole) {
-    return Product<Bf16Product>(tile.weights, tile.count, kBlockPositions / 2,
-                                reinterpret_cast<const uint16_t*>(head.values), 2 * padded, padded,
-                                ahead, put);
+    extent.steps = kBlockPositions / 2;
+    return Product<Bf16Product>(tile.scores, extent, Narrow<uint16_t>(head.values, kBlockPositions),
+                                ahead, start, put);
   }
-  const float* values = WidenValues(kv, head.values, wide);
-  // Queries with the same number of positions together: later values may be NaN, which a weight of
-  // zero would not hide.
-  for (int64_t end = 0; first < tile.count; first = end) {
-    while (end < tile.count && tile.visible[end] == tile.visible[first]) ++end;
-    Product<F32Product>(tile.weights + first, end - first, tile.visible[first], values, padded,
-                        padded, {head.values, 0}, put);
-  }
+  // Later values may be NaN, which a weight of zero would not hide.
+  if (!tile.whole) extent.row_steps = tile.visible;
+  Product<F32Product>(tile.scores, extent, Widen(kv, head.values, kBlockPositions, padded, wide),
+                      ahead, start, put);
 }
 
 // The queries whose length reaches into the block that begins at `position`.
-void Gather(const AttentionQueries& queries, int64_t position, Tile& tile) {
+void Gather(const AttentionQueries& queries, int64_t position, const float* q_factor,
+            const Buffers& buffers, const SoftmaxState& state, int64_t padded, Tile& tile) {
   tile.count = 0;
   tile.whole = true;
   for (int64_t i = 0; i < queries.count; ++i) {
     const int64_t rest = queries.length[i] - position;
     if (rest <= 0) continue;
-    tile.index[tile.count] = i;
-    tile.visible[tile.count] = rest < kBlockPositions ? rest : kBlockPositions;
+    const int64_t a = tile.count++;
+    tile.index[a] = i;
+    tile.visible[a] = rest < kBlockPositions ? rest : kBlockPositions;
     tile.whole = tile.whole && rest >= kBlockPositions;
-    ++tile.count;
+    tile.q[a] = queries.q[i];
+    tile.q_codes[a] = buffers.q_codes + i * padded;
+    tile.q_factor[a] = q_factor[i];
+    tile.scores[a] = buffers.scores + a * kBlockPositions;
+    tile.weight_codes[a] = buffers.weight_codes + a * kBlockPositions;
+    tile.output[a] = state.output + i * padded;
+  }
+}
+
+// An empty state, and what the queries are multiplied with.
+void Begin(const AttentionQueries& queries, const KvLayout& kv, float scale, const Buffers& buffers,
+           const SoftmaxState& state, float* q_factor) {
+  const int64_t padded = kv.padded_dim();
+  for (int64_t i = 0; i < queries.count; ++i) {
+    state.max[i] = kEmpty;
+    for (int64_t lane = 0; lane < kLanes; ++lane) buffers.sums[i * kLanes + lane] = 0.0f;
+    for (int64_t c = 0; c < padded; ++c) state.output[i * padded + c] = 0.0f;
+    q_factor[i] = scale * kLog2E;
+    if (kv.type != KvType::kInt8) continue;
+    q_factor[i] *=
+        EncodeQuery(queries.q[i], kv.head_dim, padded, buffers.wide, buffers.q_codes + i * padded);
   }
 }
 
 void Split(const AttentionQueries& queries, const KvLayout& kv, int64_t kv_head, float scale,
            const std::byte* const* blocks, int64_t begin, int64_t end, const SoftmaxState& state,
            float* scratch) {
-  const int64_t d = kv.head_dim;
   const int64_t padded = kv.padded_dim();
   const bool integer = kv.type == KvType::kInt8;
   const Buffers buffers = Divide(scratch, kv);
-  const float log2_scale = scale * kLog2E;
   float q_factor[kMaxQueries];
-  for (int64_t i = 0; i < queries.count; ++i) {
-    state.max[i] = kEmpty;
-    for (int64_t lane = 0; lane < kLanes; ++lane) buffers.sums[i * kLanes + lane] = 0.0f;
-    for (int64_t c = 0; c < padded; ++c) state.output[i * padded + c] = 0.0f;
-    if (!integer) continue;
-    q_factor[i] = ToInt16(queries.q[i], d, padded, QueryLimit(d), buffers.q_codes + i * padded);
+  Begin(queries, kv, scale, buffers, state, q_factor);
+  int64_t shortest = queries.length[0];
+  for (int64_t i = 1; i < queries.count; ++i) {
+    shortest = queries.length[i] < shortest ? queries.length[i] : shortest;
   }
-  const int64_t key_steps = (d + 1) / 2 * (kBlockPositions / kStrip);
-  const int64_t value_steps = kBlockPositions / 2 * ((padded + kStrip - 1) / kStrip);
   Tile tile;
   for (int64_t b = begin; b < end; ++b) {
-    Gather(queries, b * kBlockPositions, tile);
+    // Blocks that all queries see are all the same to them.
+    if (b == begin || (b + 1) * kBlockPositions > shortest) {
+      Gather(queries, b * kBlockPositions, q_factor, buffers, state, padded, tile);
+    }
     if (tile.count == 0) break;
-    const HeadBlock head = HeadOf(kv, blocks[b], kv_head);
-    for (int64_t a = 0; a < tile.count; ++a) {
-      const int64_t i = tile.index[a];
-      tile.q[a] = queries.q[i];
-      tile.q_codes[a] = buffers.q_codes + i * padded;
-      tile.factor[a] = integer ? q_factor[i] : 1.0f;
-      tile.scores[a] = buffers.scores + a * kBlockPositions;
-      tile.weights[a] = tile.scores[a];
-      tile.output[a] = state.output + i * padded;
-    }
-    const std::byte* next = blocks[b + 1 < end ? b + 1 : b] + kv.key_scales(kv_head);
-    const Ahead values_ahead =
-        Fetch(blocks[b] + kv.value_scales(kv_head), kv.value_bytes() + kv.scale_bytes(), key_steps);
-    const Ahead keys_ahead = Fetch(next, kv.key_bytes() + kv.scale_bytes(), value_steps);
-    (integer ? IntScores : FloatScores)(kv, head, tile, log2_scale, values_ahead, buffers.wide);
-    for (int64_t a = 0; a < tile.count; ++a) {
-      const int64_t i = tile.index[a];
-      tile.rescale[a] =
-          UpdateSoftmax(tile.scores[a], tile.visible[a], state.max + i, buffers.sums + i * kLanes);
-    }
-    if (integer) EncodeWeights(head, tile, buffers);
-    (integer ? IntOutputs : FloatOutputs)(kv, head, tile, keys_ahead, buffers.wide);
+    const HeadBlock head = HeadOf(kv, blocks[b], blocks[b + 1 < end ? b + 1 : b], kv_head);
+    (integer ? IntScores : FloatScores)(kv, head, tile, buffers.wide);
+    UpdateSoftmax(tile, state.max, buffers.sums);
+    if (integer) EncodeWeights(head, tile);
+    (integer ? IntOutputs : FloatOutputs)(kv, head, tile, buffers.wide);
   }
   for (int64_t i = 0; i < queries.count; ++i) {
     state.sum[i] = ReduceAdd(Load(buffers.sums + i * kLanes));

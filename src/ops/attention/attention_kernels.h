@@ -7,7 +7,7 @@ namespace ringlet {
 
 // Queries that read the same kv head: a few rows of one sequence times the heads of the group.
 struct AttentionQueries {
-  static constexpr int64_t kMax = 64;
+  static constexpr int64_t kMax = 96;
   int64_t count = 0;
   const float* q[kMax];
   int64_t length[kMax];  // positions each query attends to

@@ -26,7 +26,6 @@ void RunHead(const LightningKernels& kernels, const LightningArgs& args, const L
         .first_slot = slot,
         .keys = feed.chunks[c] + args.kv.keys(head),
         .values = feed.chunks[c] + args.kv.values(head),
-        .value_stride = args.kv.padded_dim(),
         .d = d,
         .scale = args.scale,
         .powers = args.decay->head(head),

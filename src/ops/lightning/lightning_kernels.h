@@ -12,9 +12,8 @@ struct LightningChunk {
   int64_t stride;
   int64_t rows;
   int64_t first_slot;     // rows occupy slots first_slot .. first_slot + rows - 1
-  const std::byte* keys;  // fp32
+  const std::byte* keys;  // fp32, laid out as in ops/kv_block.h
   const std::byte* values;
-  int64_t value_stride;  // from one position's values to the next
   int64_t d;
   float scale;
   const float* powers;  // lambda^0 .. lambda^64
@@ -30,7 +29,7 @@ struct LightningKernels {
 };
 
 inline int64_t LightningScratchFloats(int64_t d) {
-  // scores of 64 rows and their decayed queries, or decayed keys
+  // scores of 64 rows and a strip of the state, or decayed keys
   return kBlockPositions * kBlockPositions + kBlockPositions * d;
 }
 

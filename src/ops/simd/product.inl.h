@@ -1,15 +1,17 @@
-// Small products whose weights are keys or values of a KV block:
+// Small products whose weights are keys or values of a KV block, or a matrix in rows:
 //
-//   out(r, column, sum over i ascending of x[r][i] * w[i][column])
+//   put(r, column, start(r, column) + sum over i ascending of x[r][i] * w[i][column])
 //
 // for R rows at a time, columns along the lanes. Every element has its own chain of additions in
 // the order of i, so its bits do not depend on how rows and columns are blocked. A Product type
 // says what a step of i is: one fp32 weight, or a pair of narrow ones in a 32-bit lane. Included in
 // a region after vec.inl.h.
 
-// Rows whose accumulators, with the weights and what a step needs besides, fit the registers: a
-// multiply-add needs nothing besides, pairs do.
-constexpr int kPairRows = kLanes == 8 ? 4 : 6;
+// Vectors of columns and rows at a time: with the weights and what a step needs besides, their
+// accumulators fit the registers. A multiply-add needs nothing besides, pairs do.
+constexpr int kVectors = kLanes == 1 ? 4 : 2;
+constexpr int kFloatRows = kLanes == 8 ? 6 : 8;
+constexpr int kPairRows = kLanes == 8 ? 4 : 8;
 
 // fp32 weights, one i to a step.
 struct F32Product {
@@ -19,7 +21,7 @@ struct F32Product {
   using Input = F32;
   using Acc = F32;
   static constexpr int kPack = 1;
-  static constexpr int kRows = 6;
+  static constexpr int kRows = kFloatRows;
   RINGLET_INLINE Acc Start() { return Zero(); }
   RINGLET_INLINE Weight Read(const float* p) { return Load(p); }
   RINGLET_INLINE Input Broadcast(const float* x, int64_t i) { return Set(x[i]); }
@@ -76,7 +78,13 @@ RINGLET_INLINE IntPairs LoadInt8Pairs(const int8_t* p) {
 RINGLET_INLINE void StoreInt16Pairs(IntPairs a, int16_t* p) { _mm512_storeu_si512(p, a); }
 RINGLET_INLINE IntPairs SetPair(int32_t both) { return _mm512_set1_epi32(both); }
 RINGLET_INLINE IntPairs DotPairs(IntPairs x, IntPairs w, IntPairs acc) {
+#if defined(RINGLET_SIMD_EMULATED)
   return _mm512_dpwssd_epi32(acc, w, x);
+#else
+  // In place: left to itself, g++ 12 copies accumulators at each step.
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(w), "v"(x));
+  return acc;
+#endif
 }
 RINGLET_INLINE F32 IntToF32(IntPairs a) { return {_mm512_cvtepi32_ps(a)}; }
 RINGLET_INLINE void StoreInt16(F32 a, int16_t* p) {
@@ -157,82 +165,167 @@ struct Int8Product : Int16Product {
   RINGLET_INLINE Weight Read(const int8_t* p) { return LoadInt8Pairs(p); }
 };
 
-// Bytes to fetch while a product runs: `stride` more of them at each step, at most kAheadLines
-// cache lines.
-constexpr int kAheadLines = kLanes == 16 ? 4 : 1;
-struct Ahead {
-  const std::byte* next;
-  int64_t stride;
+// Where weights lie: element (i, column) at data + column / 16 * strip + i * step + column % 16,
+// the offsets in elements, and kPack of them at each column.
+template <class W>
+struct Weights {
+  const W* data;
+  int64_t step;
+  int64_t strip;
 };
 
-template <class P, int R, int V, class Out>
-RINGLET_INLINE void ProductBlock(const typename P::X* const* x, int64_t steps,
-                                 const typename P::W* w, int64_t ldw, const std::byte* ahead,
-                                 int64_t ahead_stride, const Out& out) {
+// The usual start.
+template <class P>
+struct FromZero {
+  typename P::Acc operator()(int64_t, int64_t) const { return P::Start(); }
+};
+
+struct Extent {
+  int64_t rows;
+  int64_t steps;
+  int64_t columns;  // a multiple of 16
+  // Where rows differ: how many steps a row takes, and of how many columns results are needed
+  // (others may be left out).
+  const int64_t* row_steps = nullptr;
+  const int64_t* row_columns = nullptr;
+};
+
+// What is fetched into the caches while weights are multiplied: during a strip of `strip_bytes` as
+// many of those that lie `distance` further on in the order [begin, end), then from `next` on.
+struct Ahead {
+  const std::byte* begin = nullptr;
+  const std::byte* end = nullptr;
+  const std::byte* next = nullptr;
+  int64_t distance = 0;
+  int64_t strip_bytes = 0;
+
+  const std::byte* At(int64_t column) const {
+    const int64_t offset = column / kStripColumns * strip_bytes + distance;
+    return offset < end - begin ? begin + offset : next + (offset - (end - begin));
+  }
+};
+
+// Where a block of a product begins and what it fetches at each step.
+template <class P>
+struct BlockAt {
+  const typename P::X* const* x;
+  const int64_t* row_steps;
+  int64_t row;
+  int64_t column;
+  const std::byte* ahead;
+  int64_t ahead_step;
+};
+
+template <class P, int R, int V, class Start, class Put>
+RINGLET_INLINE void ProductBlock(const BlockAt<P>& at, int64_t steps,
+                                 const Weights<typename P::W>& weights, const Start& start,
+                                 const Put& put) {
+  constexpr int kLines =
+      (V * kLanes * P::kPack * static_cast<int>(sizeof(typename P::W)) + 63) / 64;
   typename P::Acc acc[R][V];
+  const typename P::X* x[R];
+  const typename P::W* w = weights.data + at.column / kStripColumns * weights.strip +
+                           at.column % kStripColumns * P::kPack;
+  const int64_t step = weights.step;
+  const int64_t strip = weights.strip;
+  const auto read = [&](int v) {
+    const int64_t column = v * kLanes;  // from here, or from the beginning of a strip
+    return P::Read(w + column / kStripColumns * strip + column % kStripColumns * P::kPack);
+  };
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
+    x[r] = at.x[at.row + r];
 #pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) acc[r][v] = P::Start();
+    for (int v = 0; v < V; ++v) acc[r][v] = start(at.row + r, at.column + v * kLanes);
   }
-  for (int64_t i = 0; i < steps; ++i) {
-#pragma GCC unroll 4
-    for (int line = 0; line < kAheadLines; ++line) {
-      __builtin_prefetch(ahead + i * ahead_stride + 64 * line);
+  int64_t common = steps;
+  if (at.row_steps != nullptr) {
+    for (int r = 0; r < R; ++r) {
+      common = at.row_steps[at.row + r] < common ? at.row_steps[at.row + r] : common;
     }
-    typename P::Weight weights[V];
+  }
+  const std::byte* ahead = at.ahead;
+  const int64_t ahead_step = at.ahead_step;
+#pragma GCC unroll 2
+  for (int64_t i = 0; i < common; ++i) {
+#pragma GCC unroll 4
+    for (int line = 0; line < kLines; ++line) __builtin_prefetch(ahead + 64 * line);
+    ahead += ahead_step;
+    typename P::Weight row[V];
 #pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) weights[v] = P::Read(w + i * ldw + v * kLanes * P::kPack);
+    for (int v = 0; v < V; ++v) row[v] = read(v);
+    w += step;
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const typename P::Input value = P::Broadcast(x[r], i);
 #pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) acc[r][v] = P::Step(value, weights[v], acc[r][v]);
+      for (int v = 0; v < V; ++v) acc[r][v] = P::Step(value, row[v], acc[r][v]);
     }
   }
+  const typename P::W* const rest = w;
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
+    const int64_t end = at.row_steps != nullptr ? at.row_steps[at.row + r] : common;
+    w = rest;
+    for (int64_t i = common; i < end; ++i) {
+      const typename P::Input value = P::Broadcast(x[r], i);
 #pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) out(r, v, P::Result(acc[r][v]));
+      for (int v = 0; v < V; ++v) acc[r][v] = P::Step(value, read(v), acc[r][v]);
+      w += step;
+    }
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) put(at.row + r, at.column + v * kLanes, P::Result(acc[r][v]));
   }
 }
 
-// All rows over V vectors of columns from `column` on.
-template <class P, int V, class Out>
-RINGLET_INLINE void ProductStrip(const typename P::X* const* x, int64_t rows, int64_t steps,
-                                 const typename P::W* w, int64_t ldw, int64_t column, Ahead* ahead,
-                                 const Out& out) {
-  const std::byte* next = ahead->next;
-  const int64_t stride = ahead->stride;
-  ahead->next += steps * stride;
-  const typename P::W* weights = w + column * P::kPack;
-  int64_t row = 0;
-  const auto put = [&](int r, int v, F32 value) { out(row + r, column + v * kLanes, value); };
-  for (; row + P::kRows <= rows; row += P::kRows) {
-    ProductBlock<P, P::kRows, V>(x + row, steps, weights, ldw, next, stride, put);
+// All rows, at most R at a time, over V vectors of columns from `column` on.
+template <class P, int R, int V, class Start, class Put>
+RINGLET_INLINE void ProductColumns(const typename P::X* const* x, const Extent& extent,
+                                   const Weights<typename P::W>& weights, int64_t column,
+                                   const Ahead& ahead, const Start& start, const Put& put) {
+  constexpr int kColumns = V * kLanes;
+  BlockAt<P> at{
+      x,      extent.row_steps, 0,
+      column, ahead.At(column), ahead.strip_bytes * kColumns / (kStripColumns * extent.steps)};
+  const auto needed = [&](int64_t rows) {
+    if (extent.row_columns == nullptr) return true;
+    for (int64_t r = at.row; r < at.row + rows; ++r) {
+      if (extent.row_columns[r] > column) return true;
+    }
+    return false;
+  };
+  const auto block = [&]<int kCount>() {
+    if (needed(kCount)) {
+      ProductBlock<P, kCount, V>(at, extent.steps, weights, start, put);
+      at.ahead_step = 0;  // once for all rows
+    }
+    at.row += kCount;
+  };
+  while (at.row + R <= extent.rows) block.template operator()<R>();
+  if constexpr (R > 4) {
+    if (at.row + 4 <= extent.rows) block.template operator()<4>();
   }
-  const int64_t rest = rows - row;
-  if (rest == 1) ProductBlock<P, 1, V>(x + row, steps, weights, ldw, next, stride, put);
-  if (rest == 2) ProductBlock<P, 2, V>(x + row, steps, weights, ldw, next, stride, put);
-  if (rest == 3) ProductBlock<P, 3, V>(x + row, steps, weights, ldw, next, stride, put);
-  if constexpr (P::kRows > 4) {
-    if (rest == 4) ProductBlock<P, 4, V>(x + row, steps, weights, ldw, next, stride, put);
-    if (rest == 5) ProductBlock<P, 5, V>(x + row, steps, weights, ldw, next, stride, put);
+  if constexpr (R > 2) {
+    if (at.row + 2 <= extent.rows) block.template operator()<2>();
+  }
+  if constexpr (R > 1) {
+    if (at.row < extent.rows) block.template operator()<1>();
   }
 }
 
-// `columns` is a multiple of 16; ldw counts elements from one step to the next.
-template <class P, class Out>
-static void Product(const typename P::X* const* x, int64_t rows, int64_t steps,
-                    const typename P::W* w, int64_t ldw, int64_t columns, Ahead ahead,
-                    const Out& out) {
-  constexpr int kWide = kLanes == 8 ? 2 : 4;
+// V vectors of columns at a time, then (columns are not always a multiple of so many) one.
+template <class P, int R = P::kRows, int V = kVectors, class Start, class Put>
+static void Product(const typename P::X* const* x, const Extent& extent,
+                    const Weights<typename P::W>& weights, const Ahead& ahead, const Start& start,
+                    const Put& put) {
   int64_t column = 0;
-  // Strips outside, rows inside: a strip of w stays in the first cache for all rows.
-  for (; column + kWide * kLanes <= columns; column += kWide * kLanes) {
-    ProductStrip<P, kWide>(x, rows, steps, w, ldw, column, &ahead, out);
+  // Columns outside, rows inside: a strip of the weights stays in the first cache for all rows.
+  for (; column + V * kLanes <= extent.columns; column += V * kLanes) {
+    ProductColumns<P, R, V>(x, extent, weights, column, ahead, start, put);
   }
-  for (; column < columns; column += kLanes) {
-    ProductStrip<P, 1>(x, rows, steps, w, ldw, column, &ahead, out);
+  if constexpr (V * kLanes > kStripColumns) {
+    for (; column < extent.columns; column += kStripColumns) {
+      ProductColumns<P, R, kStripColumns / kLanes>(x, extent, weights, column, ahead, start, put);
+    }
   }
 }

@@ -49,6 +49,15 @@ class KvSequence {
     }
   }
 
+  // The same, with the first `distinct` positions over and over: whole blocks, in little time.
+  void FillRepeating(Rng* rng, int64_t length, int64_t distinct) {
+    FillNormal(rng, std::min(length, distinct));
+    for (int64_t position = distinct; position < length; position += kBlockPositions) {
+      std::memcpy(Block(position), Block(position % distinct),
+                  static_cast<size_t>(kv_.block_bytes()));
+    }
+  }
+
   // INT8 elements become the nearest multiples of the position's scale.
   void SetKey(int64_t position, int64_t head, int64_t i, float value) {
     std::byte* block = Block(position);

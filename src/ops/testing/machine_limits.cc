@@ -8,17 +8,21 @@
 namespace ringlet::testing {
 namespace {
 
-MachineRates MeasureOneThread() {
-  Context context(IsaChoice::Detect(), 1);
+MachineRates Measure(int threads) {
+  Context context(IsaChoice::Detect(), threads);
   const Result<ReadProbe> probe = ReadProbe::Create(context);
   RINGLET_CHECK(probe.ok(), "memory for the bandwidth probe");
-  return MeasureLimits(context, probe.value()).one_thread;
+  const MachineLimits limits = MeasureLimits(context, probe.value());
+  return threads == 1 ? limits.one_thread : limits.all_threads;
 }
 
 }  // namespace
 
-void ReportLimits(benchmark::State& state, double flops_per_run, double bytes_per_run) {
-  static const MachineRates limits = MeasureOneThread();
+void ReportLimits(benchmark::State& state, double flops_per_run, double bytes_per_run,
+                  int threads) {
+  static const MachineRates one = Measure(1);
+  static const MachineRates all = threads == 1 ? one : Measure(threads);
+  const MachineRates& limits = threads == 1 ? one : all;
   const auto rate = [&](double per_run) {
     return benchmark::Counter(per_run, benchmark::Counter::kIsIterationInvariantRate);
   };
