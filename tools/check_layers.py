@@ -20,10 +20,11 @@ BELOW = {
     "nn": {"base", "tensor", "ops"},
     "model": {"base", "tensor", "ops", "nn", "io"},
     "engine": {"base", "tensor", "ops", "nn", "model", "io"},
+    "bench": {"base", "tensor", "ops", "nn", "model", "io", "engine"},
     "train": {"base", "tensor", "ops", "nn", "model", "io"},
     "rl": {"base", "tensor", "ops", "nn", "model", "io", "engine", "train"},
     "server": {"base", "tensor", "ops", "nn", "model", "io", "engine", "train", "rl"},
-    "cli": {"base", "tensor", "ops", "nn", "model", "io", "engine", "train", "rl"},
+    "cli": {"base", "tensor", "ops", "nn", "model", "io", "engine", "bench", "train", "rl"},
 }
 
 # Headers that only some files may name: (header pattern, file patterns). Paths are below the root.

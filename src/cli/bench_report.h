@@ -1,4 +1,4 @@
-// What a benchmark measured, as a table and as JSON.
+// What a benchmark measured, as a table, as JSON and as a plot.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +13,20 @@ namespace ringlet::cli {
 struct BenchResult {
   std::string path;
   double load_seconds = 0;
+  // Of the weights' files, in memory before loading; negative: unknown.
+  double cached_share = -1;
   int64_t packed_bytes = 0;
+  // Weights, and keys, values and states of the largest point.
+  int64_t expected_bytes = 0;
   std::vector<BenchPoint> points;
 };
 
-// The limits, one line each.
-std::string LimitsText(const MachineLimits& limits);
-OrderedJson LimitsJson(const MachineLimits& limits);
-
-// One line for each point; with several results also the ratio to the first one.
+// One line for each point; from the second result on also the first one's speed over its own.
 std::string BenchText(const std::vector<BenchResult>& results);
-OrderedJson BenchJson(const BenchResult& result);
+// `first`: the result that ratios are to; null for itself.
+OrderedJson BenchJson(const BenchResult& result, const BenchResult* first);
+
+// Tokens per second by depth and by length of prompt, with the rooflines.
+std::string BenchSvg(const std::vector<BenchResult>& results);
 
 }  // namespace ringlet::cli

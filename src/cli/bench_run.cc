@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <utility>
 
 #include "base/rng.h"
@@ -38,9 +39,13 @@ Status DecodeStep(Engine& engine, std::vector<Sequence>& sequences, Rng* rng) {
   return engine.Step(feeds);
 }
 
-// Seconds of the timed part.
-Result<double> RunDecode(const LoadedModel& loaded, Context& context, const BenchPoint& point,
-                         Rng* rng) {
+struct DecodeRun {
+  std::vector<double> seconds;  // of each timed step
+  double experts = 0;           // read in a step, on average
+};
+
+Result<DecodeRun> RunDecode(const LoadedModel& loaded, Context& context, const BenchPoint& point,
+                            Rng* rng) {
   std::vector<Sequence> sequences;
   for (int64_t i = 0; i < point.batch; ++i) {
     RINGLET_ASSIGN_OR_RETURN(Sequence sequence,
@@ -49,11 +54,16 @@ Result<double> RunDecode(const LoadedModel& loaded, Context& context, const Benc
   }
   // The first step allocates.
   RINGLET_RETURN_IF_ERROR(DecodeStep(*loaded.engine, sequences, rng));
-  const double begin = Now();
+  DecodeRun run;
+  const int64_t before = loaded.engine->experts_read();
   for (int64_t i = 0; i < point.tokens; ++i) {
+    const double begin = Now();
     RINGLET_RETURN_IF_ERROR(DecodeStep(*loaded.engine, sequences, rng));
+    run.seconds.push_back(Now() - begin);
   }
-  return Now() - begin;
+  run.experts = static_cast<double>(loaded.engine->experts_read() - before) /
+                static_cast<double>(point.tokens);
+  return run;
 }
 
 Result<double> RunPrefill(const LoadedModel& loaded, const BenchPoint& point, Rng* rng) {
@@ -103,33 +113,54 @@ Status MeasurePoint(const LoadedModel& loaded, Context& context, const MachineLi
   Rng rng(seed);
   const bool prefill = point->kind == BenchPoint::Kind::kPrefill;
   const double before = probe.AllThreads(context, kProbePasses);
-  RINGLET_ASSIGN_OR_RETURN(const double seconds, prefill
-                                                     ? RunPrefill(loaded, *point, &rng)
-                                                     : RunDecode(loaded, context, *point, &rng));
+  BenchSample sample;
+  StepCost cost = point->cost;
+  double seconds = 0;
+  if (prefill) {
+    RINGLET_ASSIGN_OR_RETURN(seconds, RunPrefill(loaded, *point, &rng));
+  } else {
+    RINGLET_ASSIGN_OR_RETURN(const DecodeRun run, RunDecode(loaded, context, *point, &rng));
+    seconds = std::accumulate(run.seconds.begin(), run.seconds.end(), 0.0);
+    sample.experts = run.experts;
+    cost = WithExperts(cost, run.experts);
+  }
   // A probe that something disturbed must not flatter the point.
   MachineRates rates = limits.all_threads;
   rates.read_bytes = std::max(before, probe.AllThreads(context, kProbePasses));
-  BenchSample sample;
   sample.tokens_per_second =
       static_cast<double>(point->tokens * point->batch) / std::max(seconds, 1e-9);
-  sample.roofline = Roofline(*point, rates);
+  sample.roofline = Roofline(*point, cost, rates);
   sample.read_bytes = rates.read_bytes;
   point->samples.push_back(sample);
   return Status::Ok();
 }
 
-double Roofline(const BenchPoint& point, const MachineRates& rates) {
+double Roofline(const BenchPoint& point, const StepCost& cost, const MachineRates& rates) {
   const bool prefill = point.kind == BenchPoint::Kind::kPrefill;
   const int64_t tokens = prefill ? point.tokens : point.batch;
-  return static_cast<double>(tokens) / FloorSeconds(point.cost, rates);
+  return static_cast<double>(tokens) / FloorSeconds(cost, rates);
 }
 
-Spread SpreadOf(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t half = values.size() / 2;
-  const double median =
-      values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
-  return {.median = median, .min = values.front(), .max = values.back()};
+int64_t SequenceBytes(const BenchPoint& point, const Model& model) {
+  const PackedModel& packed = model.packed();
+  const bool prefill = point.kind == BenchPoint::Kind::kPrefill;
+  // The step that warms up counts too.
+  const int64_t length = prefill ? point.tokens : point.depth + point.tokens + 1;
+  const KvLayout& kv = packed.lightning_kv;
+  // Two anchors: the one before the last completed chunk may be kept for restarts.
+  const int64_t anchors = 2 * 4 * kv.kv_heads * kv.head_dim * kv.head_dim;
+  const int64_t states = packed.lightning_layers * (anchors + kv.block_bytes());
+  return point.batch * (PageBytes(model, length) + states);
+}
+
+Result<double> TimeToken(const LoadedModel& loaded, Context& context, int64_t depth,
+                         int64_t steps) {
+  Rng rng(1);
+  BenchPoint point;
+  point.depth = depth;
+  point.tokens = steps;
+  RINGLET_ASSIGN_OR_RETURN(const DecodeRun run, RunDecode(loaded, context, point, &rng));
+  return SpreadOf(run.seconds).median;
 }
 
 }  // namespace ringlet::cli

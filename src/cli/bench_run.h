@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "bench/spread.h"
 #include "cli/load.h"
 #include "model/cost.h"
 #include "ops/limits/limits.h"
@@ -29,6 +30,8 @@ struct BenchSample {
   double tokens_per_second = 0;
   double roofline = 0;  // tokens per second, with the bandwidth probed beside it
   double read_bytes = 0;
+  // Decode: routed experts that a step's rows chose, summed over layers, mean over the steps.
+  double experts = 0;
 };
 
 struct BenchPoint {
@@ -48,15 +51,13 @@ std::vector<BenchPoint> PlanPoints(const BenchPlan& plan, const Model& model);
 Status MeasurePoint(const LoadedModel& loaded, Context& context, const MachineLimits& limits,
                     const ReadProbe& probe, uint64_t seed, BenchPoint* point);
 
-// Tokens per second if the floor were reached.
-double Roofline(const BenchPoint& point, const MachineRates& rates);
+// Tokens per second if the floor of `cost` were reached.
+double Roofline(const BenchPoint& point, const StepCost& cost, const MachineRates& rates);
 
-// Median, least and greatest of a non-empty list.
-struct Spread {
-  double median = 0;
-  double min = 0;
-  double max = 0;
-};
-Spread SpreadOf(std::vector<double> values);
+// Bytes of keys, values and states that `point` holds at its end.
+int64_t SequenceBytes(const BenchPoint& point, const Model& model);
+
+// Seconds of a decode step of one sequence at `depth`: the median of `steps`.
+Result<double> TimeToken(const LoadedModel& loaded, Context& context, int64_t depth, int64_t steps);
 
 }  // namespace ringlet::cli

@@ -1,5 +1,6 @@
 // ringlet info: the machine and the instruction set that runs.
 #include <algorithm>
+#include <optional>
 
 #include <unistd.h>
 
@@ -10,9 +11,11 @@
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/limits_report.h"
 #include "cli/load.h"
 #include "cli/version.h"
 #include "ops/isa.h"
+#include "ops/limits/limits.h"
 
 namespace ringlet::cli {
 namespace {
@@ -41,22 +44,32 @@ class InfoCommand : public Command {
   std::string_view footer() const override {
     return "RINGLET_FORCE_ISA=avx2 (or scalar, ...) in the environment forces an instruction set.";
   }
-  void Declare(Args& args) override { args.Flag("--json", json_, "Print one JSON object"); }
+  void Declare(Args& args) override {
+    args.Flag("--limits", limits_, "Also measure memory bandwidth and peaks (a few seconds)");
+    args.Flag("--json", json_, "Print one JSON object");
+  }
 
   Outcome Run(const GlobalOptions& globals) override {
     RINGLET_ASSIGN_OR_RETURN(const IsaChoice choice, ChooseIsa(globals));
     const CpuInfo cpu = DetectCpu();
     const std::vector<OpChoice> operators = OpChoices(choice);
+    std::optional<MachineLimits> limits;
+    if (limits_) {
+      Context context(choice, ThreadCount(globals));
+      RINGLET_ASSIGN_OR_RETURN(const ReadProbe probe, ReadProbe::Create(context));
+      limits = MeasureLimits(context, probe);
+    }
     if (json_) {
-      PrintJson(cpu, operators, ThreadCount(globals));
+      PrintJson(cpu, operators, ThreadCount(globals), limits);
     } else {
-      PrintText(cpu, operators, ThreadCount(globals));
+      PrintText(cpu, operators, ThreadCount(globals), limits);
     }
     return {};
   }
 
  private:
-  static void PrintJson(const CpuInfo& cpu, const std::vector<OpChoice>& operators, int threads) {
+  static void PrintJson(const CpuInfo& cpu, const std::vector<OpChoice>& operators, int threads,
+                        const std::optional<MachineLimits>& limits) {
     OrderedJson json;
     json["version"] = kVersion;
     json["processor"] = cpu.model_name;
@@ -69,10 +82,12 @@ class InfoCommand : public Command {
       json["operators"].push_back(
           {{"name", op.op}, {"chosen", op.chosen}, {"compiled", op.compiled}});
     }
+    if (limits) json["limits"] = LimitsJson(*limits);
     fmt::print("{}\n", json.dump(2, ' ', false, OrderedJson::error_handler_t::replace));
   }
 
-  static void PrintText(const CpuInfo& cpu, const std::vector<OpChoice>& operators, int threads) {
+  static void PrintText(const CpuInfo& cpu, const std::vector<OpChoice>& operators, int threads,
+                        const std::optional<MachineLimits>& limits) {
     fmt::print("{:<18}ringlet {}\n", "Version", kVersion);
     fmt::print("{:<18}{}\n", "Processor", cpu.model_name.empty() ? "unknown" : cpu.model_name);
     fmt::print("{:<18}{}, {} threads in use\n", "Usable cores", cpu.usable_cores, threads);
@@ -82,8 +97,10 @@ class InfoCommand : public Command {
     for (const OpChoice& op : operators) {
       fmt::print("{:<18}{:<14}{}\n", op.op, op.chosen, fmt::join(op.compiled, ", "));
     }
+    if (limits) fmt::print("\n{}", LimitsText(*limits));
   }
 
+  bool limits_ = false;
   bool json_ = false;
 };
 

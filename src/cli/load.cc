@@ -32,7 +32,6 @@ Status CheckKvDtype(const std::string& type) {
   return BadInput("--kv-dtype", "", type, "bf16 or int8");
 }
 
-// Beside a checkpoint: a hidden directory in it, or next to a file.
 std::string CacheDirectory(const std::string& model, const GlobalOptions& globals) {
   if (globals.cache == "off") return "";
   if (!globals.cache.empty()) return globals.cache;

@@ -39,6 +39,10 @@ Status CheckCompute(const std::string& compute);
 // Whether --kv-dtype names a type for keys and values.
 Status CheckKvDtype(const std::string& type);
 
+// Where the packed form of MODEL is kept: --cache, else a hidden directory beside it; empty:
+// nowhere.
+std::string CacheDirectory(const std::string& model, const GlobalOptions& globals);
+
 // Packs an opened model, with a progress bar on stderr.
 Result<LoadedModel> PackModel(Checkpoint checkpoint, const ModelRequest& request,
                               const GlobalOptions& globals);

@@ -118,6 +118,8 @@ Engine::Engine(std::shared_ptr<const Model> model, std::shared_ptr<Context> cont
 
 Engine::~Engine() = default;
 
+int64_t Engine::experts_read() const { return scratch_->work.experts_read; }
+
 Sequence Engine::NewSequence() const { return Sequence(); }
 
 Status Engine::CheckFeeds(std::span<const Feed> feeds) const {

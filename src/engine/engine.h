@@ -56,6 +56,10 @@ class Engine {
   // else a re-run from the nearest retained anchor. The bits equal those of a fresh sequence.
   Status Rollback(Sequence& sequence, int64_t length);
 
+  // Routed experts that some row of a step chose, summed over layers and over every step so far:
+  // how many experts' weights were read.
+  int64_t experts_read() const;
+
  private:
   struct Scratch;
 

@@ -45,8 +45,9 @@ void AddMoe(const Moe& moe, int64_t rows, StepCost* cost) {
   if (moe.shared) AddMlp(*moe.shared, static_cast<double>(rows), cost);
   if (experts == 0) return;
   const Mlp& expert = moe.experts[0];
-  cost->expert_bytes += ExpectedExperts(experts, moe.top_k, rows) *
-                        (MatrixBytes(expert.gate_up) + MatrixBytes(expert.down));
+  const double chosen = ExpectedExperts(experts, moe.top_k, rows);
+  cost->experts += chosen;
+  cost->expert_bytes += chosen * (MatrixBytes(expert.gate_up) + MatrixBytes(expert.down));
   AddOps(expert.gate_up, static_cast<double>(rows * moe.top_k), cost);
   AddOps(expert.down, static_cast<double>(rows * moe.top_k), cost);
 }
@@ -102,6 +103,7 @@ void AddLightning(const MixerSpec& spec, const StepShape& shape, StepCost* cost)
 StepCost& StepCost::operator+=(const StepCost& other) {
   weight_bytes += other.weight_bytes;
   expert_bytes += other.expert_bytes;
+  experts += other.experts;
   head_bytes += other.head_bytes;
   kv_bytes += other.kv_bytes;
   state_bytes += other.state_bytes;
@@ -170,11 +172,18 @@ StepCost MeanDecodeCost(const PackedModel& model, int64_t sequences, int64_t pos
     sum += CostOfStep(model, {.sequences = sequences, .position = position + i});
   }
   const double share = 1.0 / static_cast<double>(tokens);
-  for (double* part : {&sum.weight_bytes, &sum.expert_bytes, &sum.head_bytes, &sum.kv_bytes,
-                       &sum.state_bytes, &sum.int8_ops, &sum.bf16_ops, &sum.fp32_ops}) {
+  for (double* part :
+       {&sum.weight_bytes, &sum.expert_bytes, &sum.experts, &sum.head_bytes, &sum.kv_bytes,
+        &sum.state_bytes, &sum.int8_ops, &sum.bf16_ops, &sum.fp32_ops}) {
     *part *= share;
   }
   return sum;
+}
+
+StepCost WithExperts(StepCost cost, double experts) {
+  if (cost.experts > 0) cost.expert_bytes *= experts / cost.experts;
+  cost.experts = experts;
+  return cost;
 }
 
 double FloorSeconds(const StepCost& cost, const MachineRates& rates) {

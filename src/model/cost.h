@@ -18,6 +18,7 @@ struct StepCost {
   double weight_bytes = 0;  // matrices that every row uses, without the head
   double expert_bytes = 0;  // routed experts that some row uses
   double head_bytes = 0;
+  double experts = 0;      // how many routed experts those are, summed over layers
   double kv_bytes = 0;     // keys and values of softmax layers
   double state_bytes = 0;  // anchors and tails of lightning layers
   // Operations by the units that do them: quantized weights times INT8 rows, BF16 weights, the
@@ -50,6 +51,10 @@ StepCost CostOfPrefill(const PackedModel& model, int64_t tokens, int64_t step_ro
 // Mean over `tokens` decode steps of `sequences` sequences, the first at `position`.
 StepCost MeanDecodeCost(const PackedModel& model, int64_t sequences, int64_t position,
                         int64_t tokens);
+
+// The same step if its rows choose `experts` routed experts, summed over layers: what was counted
+// instead of what uniform routing is expected to choose.
+StepCost WithExperts(StepCost cost, double experts);
 
 // The least time a step can take: reading and computing overlap, operations of different units do
 // not.

@@ -98,6 +98,7 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
   std::vector<GemmJob> jobs;
   for (size_t e = 0; e < slots.size(); ++e) {
     if (slots[e].empty()) continue;
+    ++work.experts_read;
     const PackedMatrix& weights = moe.experts[e].gate_up;
     const PreparedRows& input = work.input.For(context, weights.format);
     GemmJob job;

@@ -29,6 +29,8 @@ struct Workspace {
   AlignedBuffer<float> router_logits;
   AlignedBuffer<float> expert_weights;
   AlignedBuffer<int32_t> expert_ids;
+  // Routed experts that some row chose, summed over layers and steps: what bench counts bytes by.
+  int64_t experts_read = 0;
   std::vector<const std::byte*> block_pointers;
 };
 

@@ -18,6 +18,7 @@ import tempfile
 import termios
 import time
 import unittest
+import xml.etree.ElementTree
 
 import tiny_model
 
@@ -144,17 +145,70 @@ class BenchTest(CliTest):
         self.assertEqual(costs[2]["weight_bytes"], costs[0]["weight_bytes"])
         self.assertGreater(costs[2]["expert_bytes"], costs[0]["expert_bytes"])
 
+        self.assertEqual(result["threads"], result["limits"]["threads"])
+        self.assertIn("processor", result)
+        self.assertIn(result["instruction_set"], ("scalar", "avx2", "avx512_vnni", "avx512_bf16"))
+        # A tiny model takes less than the GiB that is allowed for everything else.
+        self.assertLess(result["peak_memory_bytes"], result["expected_memory_bytes"])
+        # Three rows choose at least as many experts as one, and at most three times as many.
+        experts = [p["experts_read"] for p in model["decode"]]
+        self.assertEqual(experts[0], model["decode"][0]["experts_expected"])
+        self.assertLessEqual(experts[0], experts[2])
+        self.assertLessEqual(experts[2], 3 * experts[0])
+
+    def test_plot(self):
+        path = self.directory / "speed.svg"
+        result = json.loads(self.good(
+            "bench", self.bare, self.bare, "--prefill", "16,64", "--depth", "0,128", "--batch", "none",
+            "--decode", "2", "--reps", "2", "--plot", path, "--json"))
+        self.assertNotIn("model_over_other", result["models"][0]["decode"][0])
+        for point in result["models"][1]["decode"]:
+            self.check_spread(point["model_over_other"])
+        root = xml.etree.ElementTree.parse(path).getroot()
+        space = "{http://www.w3.org/2000/svg}"
+        self.assertEqual(root.tag, space + "svg")
+        # Two models at two points in two panels, and a line for each speed and roofline.
+        self.assertEqual(len(root.findall(space + "circle")), 8)
+        self.assertEqual(len(root.findall(space + "polyline")), 8)
+        texts = [t.text for t in root.findall(space + "text")]
+        for label in ("tokens/s", "context, tokens", "prompt, tokens"):
+            self.assertIn(label, texts)
+        _, _, width, height = map(float, root.get("viewBox").split())
+        for t in root.findall(space + "text"):
+            self.assertTrue(0 <= float(t.get("x")) <= width and 0 <= float(t.get("y")) <= height)
+
+    def test_operators(self):
+        result = json.loads(self.good("bench", "--ops", self.bare, "--depth", "100", "--decode", "2",
+                                      "--only", "attention", "--json", "--quiet"))
+        self.assertNotIn("token_seconds", result)
+        names = {op["op"] for op in result["operators"]}
+        self.assertEqual(names, {"attention bf16", "attention int8"})
+        for op in result["operators"]:
+            self.check_spread(op["seconds"])
+            self.assertIn(op["bound"], ("memory", "compute"))
+            self.assertAlmostEqual(op["fraction"], op["floor_seconds"] / op["seconds"]["median"])
+        table = self.good("bench", "--ops", "tiny-hybrid", "--only", "region")
+        self.assertEqual(table.count("\nregion "), 3)
+
     def test_table_of_two_models(self):
         table = self.good("bench", self.bare, self.bare, "--prefill", "none", "--depth", "64",
                           "--batch", "none", "--decode", "2", "--reps", "1", "--kv-dtype", "int8")
         self.assertEqual(table.count("decode at 64 "), 2)
-        self.assertIn("ratio", table)
+        self.assertIn("first model over it", table)
 
     def test_usage_errors(self):
         self.bad(2, "--depth: found 1,x", "bench", self.bare, "--depth", "1,x")
         self.bad(2, "--prefill: found 0", "bench", self.bare, "--prefill", "0")
         self.bad(2, "--reps: found 0", "bench", self.bare, "--reps", "0")
         self.bad(1, "/no/such/model", "bench", "/no/such/model")
+        self.bad(2, "MODEL: found none", "bench")
+        self.bad(2, "--only: found no-such-operator", "bench", "--ops", "tiny-hybrid", "--only",
+                 "no-such-operator")
+        self.bad(2, "--only: found gemm", "bench", self.bare, "--only", "gemm")
+        self.bad(2, "--ops: found", "bench", self.bare, "--ops", "--plot", "x.svg")
+        self.bad(1, "/no/such/directory", "bench", self.bare, "--prefill", "none", "--depth", "0",
+                 "--batch", "none", "--decode", "1", "--reps", "1",
+                 "--plot", "/no/such/directory/x.svg")
 
 
 class InspectTest(CliTest):
@@ -195,6 +249,10 @@ class InspectTest(CliTest):
         self.assertTrue(info["operators"])
         for operator in info["operators"]:
             self.assertIn(operator["chosen"], operator["compiled"])
+        self.assertNotIn("limits", info)
+        limits = json.loads(self.good("info", "--limits", "--json"))["limits"]
+        self.assertGreater(limits["all_threads"]["read_bytes_per_second"], 1e6)
+        self.assertIn("INT8", self.good("info", "--limits"))
         scalar = json.loads(self.good("info", "--json", environment={"RINGLET_FORCE_ISA": "scalar"}))
         self.assertEqual({operator["chosen"] for operator in scalar["operators"]}, {"scalar"})
         self.bad(1, "RINGLET_FORCE_ISA", "info", environment={"RINGLET_FORCE_ISA": "abacus"})

@@ -24,8 +24,9 @@ constexpr int64_t kHugePage = 2 * kMiB;
 constexpr int64_t kMinProbe = 256 * kMiB;
 constexpr int64_t kMaxProbe = 1024 * kMiB;
 constexpr int64_t kUnknownCache = 32 * kMiB;
-constexpr double kSliceSeconds = 2e-3;   // one timed run of a chain
-constexpr double kChainSeconds = 60e-3;  // all timed runs of a chain
+// One timed run of a chain: short, so that some of them meet no disturbance.
+constexpr double kSliceSeconds = 0.4e-3;
+constexpr int kSlices = 60;
 constexpr int kReadPasses = 8;
 // On a busy machine a region waits for its slowest thread: then fewer runs must do.
 constexpr double kBusySeconds = 0.25;
@@ -77,12 +78,16 @@ struct ChainRates {
 // its own clock.
 ChainRates MeasureChain(Context& context, const LimitChain& chain) {
   const int64_t rounds = SliceRounds(chain);
-  const int slices = static_cast<int>(kChainSeconds / kSliceSeconds);
-  const double begin = WallSeconds();
   ChainRates best;
-  std::vector<double> rates(static_cast<size_t>(context.pool.threads()));
-  for (int i = 0; i < slices && (i < 2 || WallSeconds() - begin < kBusySeconds); ++i) {
+  double begin = WallSeconds();
+  const auto more = [&](int i) {
+    return i < kSlices && (i < 2 || WallSeconds() - begin < kBusySeconds);
+  };
+  for (int i = 0; more(i); ++i)
     best.one_thread = std::max(best.one_thread, RunChain(chain, rounds));
+  std::vector<double> rates(static_cast<size_t>(context.pool.threads()));
+  begin = WallSeconds();
+  for (int i = 0; more(i); ++i) {
     context.pool.ParallelFor(context.pool.threads(), [&](int64_t task, int) {
       rates[static_cast<size_t>(task)] = RunChain(chain, rounds);
     });
