@@ -1,10 +1,12 @@
-// What the operating system holds of files in memory.
+// What the operating system holds of files in memory, and bringing it there.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "model/checkpoint.h"
+#include "model/packed.h"
+#include "ops/context.h"
 
 namespace ringlet {
 
@@ -14,5 +16,8 @@ double CachedShare(const std::vector<std::string>& files);
 // Files that loading `checkpoint` reads weights from: what was packed for it in the directory
 // `cache` (empty: none), else its own.
 std::vector<std::string> WeightFiles(const Checkpoint& checkpoint, const std::string& cache);
+
+// Touches every page of the model's matrices, so that what is timed next finds them in memory.
+void TouchWeights(Context& context, const PackedModel& model);
 
 }  // namespace ringlet

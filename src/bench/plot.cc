@@ -71,6 +71,13 @@ std::string Tokens(double x) {
   return fmt::format("{}", count);
 }
 
+// "250", "50k", "1.2M".
+std::string Amount(double y) {
+  if (y >= 1e6) return fmt::format("{:g}M", y * 1e-6);
+  if (y >= 1e4) return fmt::format("{:g}k", y * 1e-3);
+  return fmt::format("{:g}", y);
+}
+
 class Panel {
  public:
   Panel(const PlotPanel& panel, double left) : panel_(panel), left_(left + kLeft) {
@@ -114,7 +121,7 @@ class Panel {
     for (double y = 0; y <= top_ * 1.0001; y += step_) {
       const char* faint = y > 0 ? "stroke-opacity=\"0.3\"" : "";
       out += Line(left_, Y(y), right, Y(y), fmt::format("stroke=\"{}\" {}", kInk, faint));
-      out += Text(left_ - 8, Y(y) + 4, "end", fmt::format("{:g}", y));
+      out += Text(left_ - 8, Y(y) + 4, "end", Amount(y));
     }
     double last = -kTickGap;
     for (const double x : xs_) {

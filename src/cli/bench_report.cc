@@ -133,7 +133,7 @@ std::string BenchText(const std::vector<BenchResult>& results) {
     if (result.cached_share >= 0) {
       text += fmt::format(" with {:.0f}% of them in the page cache", 100 * result.cached_share);
     }
-    text += '\n';
+    text += fmt::format(", read in {}\n", FormatDuration(result.touch_seconds));
     text +=
         fmt::format("{:<28}{:>10}{:>24}{:>11}{:>9}{}\n", "", "tokens/s", "least to most",
                     "roofline", "reached", &result != &results[0] ? "    first model over it" : "");
@@ -157,6 +157,7 @@ OrderedJson BenchJson(const BenchResult& result, const BenchResult* first) {
   OrderedJson json;
   json["model"] = result.path;
   json["load_seconds"] = result.load_seconds;
+  json["first_read_seconds"] = result.touch_seconds;
   if (result.cached_share >= 0) json["share_in_page_cache_before"] = result.cached_share;
   json["packed_bytes"] = result.packed_bytes;
   json["prefill"] = OrderedJson::array();

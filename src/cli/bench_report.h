@@ -13,6 +13,8 @@ namespace ringlet::cli {
 struct BenchResult {
   std::string path;
   double load_seconds = 0;
+  // To have every page of the weights in memory after that.
+  double touch_seconds = 0;
   // Of the weights' files, in memory before loading; negative: unknown.
   double cached_share = -1;
   int64_t packed_bytes = 0;

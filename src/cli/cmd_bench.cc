@@ -1,6 +1,7 @@
 // ringlet bench: speed at every depth, held against what the machine allows.
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <optional>
 
 #include <fmt/format.h>
@@ -147,6 +148,12 @@ class BenchCommand : public Command {
   }
 
   Outcome MeasureModels(Context& context, const GlobalOptions& globals) {
+    // Before minutes of measuring: whether the plot can be written.
+    std::optional<AtomicFile> plot;
+    if (!plot_.empty()) {
+      RINGLET_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(plot_));
+      plot.emplace(std::move(file));
+    }
     std::vector<std::string> paths = {request_.path};
     if (!other_.empty()) paths.push_back(other_);
     std::vector<LoadedModel> models;
@@ -158,6 +165,10 @@ class BenchCommand : public Command {
       RINGLET_ASSIGN_OR_RETURN(LoadedModel loaded,
                                Load(std::move(checkpoint).value(), globals, &result));
       result.path = path;
+      const auto begin = std::chrono::steady_clock::now();
+      TouchWeights(context, loaded.model->packed());
+      result.touch_seconds =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       results.push_back(std::move(result));
       models.push_back(std::move(loaded));
     }
@@ -167,7 +178,10 @@ class BenchCommand : public Command {
     // Held by the probe, not by the models.
     const uint64_t peak = PeakResidentBytes();
     const auto held = static_cast<uint64_t>(probe.bytes());
-    if (!plot_.empty()) RINGLET_RETURN_IF_ERROR(WriteFile(plot_, BenchSvg(results)));
+    if (plot) {
+      RINGLET_RETURN_IF_ERROR(plot->Append(BenchSvg(results)));
+      RINGLET_RETURN_IF_ERROR(plot->Commit());
+    }
     Print(context.isa, limits, results, peak > held ? peak - held : 0);
     return {};
   }

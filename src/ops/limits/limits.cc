@@ -22,7 +22,7 @@ namespace {
 constexpr int64_t kMiB = int64_t{1} << 20;
 constexpr int64_t kHugePage = 2 * kMiB;
 constexpr int64_t kMinProbe = 256 * kMiB;
-constexpr int64_t kMaxProbe = 1024 * kMiB;
+constexpr int64_t kMaxProbe = 512 * kMiB;
 constexpr int64_t kUnknownCache = 32 * kMiB;
 // One timed run of a chain: short, so that some of them meet no disturbance.
 constexpr double kSliceSeconds = 0.4e-3;

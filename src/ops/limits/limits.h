@@ -35,7 +35,7 @@ struct MachineLimits {
 class ReadProbe {
  public:
   // Allocates and writes it with the threads of `context`: several times the last-level cache, 256
-  // MiB to 1 GiB, less on machines with little memory. Errors: kResource.
+  // to 512 MiB, less on machines with little memory. Errors: kResource.
   static Result<ReadProbe> Create(Context& context);
   ReadProbe(ReadProbe&& other) noexcept;
   ReadProbe& operator=(ReadProbe&&) = delete;
