@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kPart = int64_t{2} << 20;
 
-// Every matrix of a block; experts are those that the router chooses from.
+// Every matrix of a block, but for experts that stay on disk until they are chosen.
 void AddMatrices(const Block& block, std::vector<const PackedMatrix*>* out) {
   std::visit(
       [&](const auto& mixer) {
@@ -34,7 +34,9 @@ void AddMatrices(const Block& block, std::vector<const PackedMatrix*>* out) {
   if (const auto* mlp = std::get_if<Mlp>(&block.feed_forward)) return add(*mlp);
   const Moe& moe = std::get<Moe>(block.feed_forward);
   out->push_back(&moe.router);
-  for (const Mlp& expert : moe.experts) add(expert);
+  if (!moe.read_ahead) {
+    for (const Mlp& expert : moe.experts) add(expert);
+  }
   if (moe.shared) add(*moe.shared);
 }
 

@@ -17,7 +17,8 @@ double CachedShare(const std::vector<std::string>& files);
 // `cache` (empty: none), else its own.
 std::vector<std::string> WeightFiles(const Checkpoint& checkpoint, const std::string& cache);
 
-// Touches every page of the model's matrices, so that what is timed next finds them in memory.
+// Touches every page of the model's matrices, so that what is timed next finds them in memory;
+// experts that are read from disk as they are chosen stay there.
 void TouchWeights(Context& context, const PackedModel& model);
 
 }  // namespace ringlet
