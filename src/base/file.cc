@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,6 +79,21 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& pa
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MappedFile::Advise(std::span<const std::byte> part, Access access) const {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  auto begin = reinterpret_cast<uintptr_t>(part.data());
+  auto end = begin + part.size();
+  RINGLET_CHECK(part.empty() || (part.data() >= data_ && part.size() <= size_ &&
+                                 part.data() + part.size() <= data_ + size_),
+                "a part of another file");
+  // Pages that neighbours use stay; a page to fetch is fetched whole.
+  begin = access == Access::kDone ? (begin + page - 1) / page * page : begin / page * page;
+  if (access == Access::kDone) end = end / page * page;
+  if (part.empty() || begin >= end) return;
+  ::madvise(reinterpret_cast<void*>(begin), end - begin,
+            access == Access::kSoon ? MADV_WILLNEED : MADV_DONTNEED);
 }
 
 Result<std::string> ReadFile(const std::string& path, uint64_t max_bytes) {
@@ -158,6 +174,24 @@ Status AtomicFile::Commit() {
   Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() < 0 || ::fsync(directory.get()) != 0) return ErrnoStatus(parent, "sync");
   return Status::Ok();
+}
+
+Result<DirectoryLock> DirectoryLock::Acquire(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return ErrnoStatus(directory, "open");
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return DirectoryLock(fd);
+  const Status status =
+      errno == EWOULDBLOCK
+          ? Status(StatusCode::kResource, fmt::format("{}: found another process that writes here, "
+                                                      "expected none",
+                                                      directory))
+          : ErrnoStatus(directory, "lock");
+  ::close(fd);
+  return status;
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (fd_ >= 0) ::close(fd_);
 }
 
 Status WriteFile(const std::string& path, std::string_view text) {

@@ -12,6 +12,12 @@
 
 namespace ringlet {
 
+// What will happen to mapped bytes next.
+enum class Access {
+  kSoon,  // read: start fetching them
+  kDone,  // not read again soon: their pages need not stay in this process
+};
+
 // A read-only mapping of a regular file. Bytes stay valid for the life of the object. If another
 // process truncates the file, reads past its new end raise SIGBUS: writers must replace files by
 // rename (AtomicFile does), never in place.
@@ -24,6 +30,9 @@ class MappedFile {
 
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+  // A hint about a part of bytes(); it changes no byte and may do nothing.
+  void Advise(std::span<const std::byte> part, Access access) const;
 
  private:
   MappedFile(std::string path, const std::byte* data, size_t size)
@@ -60,6 +69,21 @@ class AtomicFile {
 
   std::string path_;
   std::string temp_;
+  int fd_;
+};
+
+// Held by at most one process (and object) at a time for each directory; the operating system drops
+// it when the process ends.
+class DirectoryLock {
+ public:
+  // An error when someone else holds it.
+  static Result<DirectoryLock> Acquire(const std::string& directory);
+  DirectoryLock(DirectoryLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  DirectoryLock& operator=(DirectoryLock&&) = delete;
+  ~DirectoryLock();
+
+ private:
+  explicit DirectoryLock(int fd) : fd_(fd) {}
   int fd_;
 };
 

@@ -7,21 +7,25 @@
 
 #include "cli/args.h"
 #include "cli/command.h"
+#include "cli/divergence_report.h"
 #include "cli/format.h"
 #include "cli/input.h"
 #include "cli/load.h"
 #include "cli/progress.h"
 #include "cli/text_model.h"
+#include "engine/divergence.h"
 
 namespace ringlet::cli {
 namespace {
 
 constexpr int64_t kMaxChunk = 1 << 20;
+constexpr int64_t kCompareRows = 64;  // whose logits are held at a time
 
 struct Scores {
   std::vector<int32_t> tokens;
-  std::vector<double> logprobs;  // of tokens[i + 1] after tokens[0..i]
-  std::vector<double> last_row;  // of every id after the last token; only when asked for
+  std::vector<double> logprobs;          // of tokens[i + 1] after tokens[0..i]
+  std::vector<double> last_row;          // of every id after the last token; only when asked for
+  std::optional<Divergence> divergence;  // likewise
 };
 
 // All log-probabilities of a row, in double.
@@ -58,6 +62,8 @@ class LogprobsCommand : public Command {
     args.Option("--chunk", chunk_, "N", "Tokens computed at a time [512]");
     args.Option("--compute", request_.compute, "TYPE", "Arithmetic: bf16 or f32 [bf16]");
     args.Option("--kv-dtype", request_.kv_dtype, "TYPE", "Keys and values: bf16 or int8 [bf16]");
+    args.Option("--against", against_, "MODEL",
+                "Also the divergence of each prediction from this model's");
     args.Flag("--json", json_, "Print one JSON object with 17-digit numbers");
   }
 
@@ -104,12 +110,30 @@ class LogprobsCommand : public Command {
     RINGLET_ASSIGN_OR_RETURN(LoadedModel model,
                              PackModel(*std::move(checkpoint), request_, globals));
     RINGLET_RETURN_IF_ERROR(Compute(*model.engine, globals, scores));
+    if (against_) {
+      RINGLET_ASSIGN_OR_RETURN(scores.divergence, Compare(*model.engine, scores.tokens, globals));
+    }
     if (json_) {
       PrintJson(scores);
     } else {
       PrintTable(scores, text_model ? &*text_model : nullptr);
     }
     return {};
+  }
+
+  // With the other model as the reference.
+  Result<Divergence> Compare(Engine& engine, std::span<const int32_t> tokens,
+                             const GlobalOptions& globals) const {
+    ModelRequest request = request_;
+    request.path = *against_;
+    RINGLET_ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(request.path));
+    RINGLET_ASSIGN_OR_RETURN(const LoadedModel other,
+                             PackModel(std::move(checkpoint), request, globals));
+    Progress progress("Comparing", ProgressUnit::kTokens, globals.quiet);
+    return CompareModels(
+        *other.engine, engine, tokens, kCompareRows, [&](int64_t done, int64_t total) {
+          progress.Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));
+        });
   }
 
   Status Compute(Engine& engine, const GlobalOptions& globals, Scores& scores) const {
@@ -155,6 +179,9 @@ class LogprobsCommand : public Command {
       }
       fmt::print("]");
     }
+    if (scores.divergence) {
+      fmt::print(",\"against\":{}", DivergenceJson(*scores.divergence).dump());
+    }
     fmt::print("}}\n");
   }
 
@@ -162,13 +189,17 @@ class LogprobsCommand : public Command {
     double sum = 0;
     for (size_t i = 0; i < scores.tokens.size(); ++i) {
       const std::string text = text_model == nullptr ? "" : text_model->Quoted(scores.tokens[i]);
-      if (i == 0) {
-        fmt::print("{:>8} {:>8} {:>12}  {}\n", i, scores.tokens[i], "", text);
-        continue;
+      const std::string logprob = i == 0 ? "" : fmt::format("{:.6f}", scores.logprobs[i - 1]);
+      std::string kl;
+      // Of the prediction that this token followed.
+      if (scores.divergence) {
+        kl = fmt::format(" {:>10}",
+                         i == 0 ? "" : fmt::format("{:.6f}", scores.divergence->tokens[i - 1].kl));
       }
-      sum += scores.logprobs[i - 1];
-      fmt::print("{:>8} {:>8} {:>12.6f}  {}\n", i, scores.tokens[i], scores.logprobs[i - 1], text);
+      fmt::print("{:>8} {:>8} {:>12}{}  {}\n", i, scores.tokens[i], logprob, kl, text);
+      if (i > 0) sum += scores.logprobs[i - 1];
     }
+    if (scores.divergence) fmt::print("{}", DivergenceText(*scores.divergence));
     if (scores.logprobs.empty()) return;
     const double mean = sum / static_cast<double>(scores.logprobs.size());
     fmt::print("mean {:.6f} over {} tokens, perplexity {:.4f}\n", mean, scores.logprobs.size(),
@@ -178,6 +209,7 @@ class LogprobsCommand : public Command {
   ModelRequest request_;
   std::optional<std::string> tokens_path_;
   std::optional<std::string> text_path_;
+  std::optional<std::string> against_;
   bool all_ = false;
   bool json_ = false;
   int64_t chunk_ = 512;

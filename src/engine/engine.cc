@@ -120,6 +120,8 @@ Engine::~Engine() = default;
 
 int64_t Engine::experts_read() const { return scratch_->work.experts_read; }
 
+void Engine::SetObserver(ActivationObserver* observer) { scratch_->work.observer = observer; }
+
 Sequence Engine::NewSequence() const { return Sequence(); }
 
 Status Engine::CheckFeeds(std::span<const Feed> feeds) const {
@@ -266,7 +268,8 @@ void Engine::ComputeLogits(std::span<const Feed> feeds, std::span<const int64_t>
     }
     scratch_->head_input.Assign(scratch_->logit_input.data(), static_cast<int64_t>(count),
                                 config.hidden);
-    Gemm(*context_, packed.head, scratch_->head_input.For(*context_, packed.head.format),
+    Gemm(*context_, packed.head,
+         scratch_->head_input.For(*context_, packed.head, scratch_->work.observer),
          scratch_->logits.data());
     for (size_t i = 0; i < count; ++i) {
       const Wanted& row = wanted[first + i];

@@ -16,6 +16,7 @@
 #include "engine/sequence.h"
 #include "model/model.h"
 #include "nn/batch.h"
+#include "nn/observer.h"
 
 namespace ringlet {
 
@@ -51,6 +52,9 @@ class Engine {
   // Appends every feed's tokens to its sequence; a sequence may appear once. On error (a token id
   // out of range, a position beyond 2^31) nothing has changed.
   Status Step(std::span<const Feed> feeds);
+
+  // `observer` sees the inputs of every matrix from now on; null: nobody does. Changes no result.
+  void SetObserver(ActivationObserver* observer);
 
   // Makes `sequence` hold exactly its first `length` tokens: truncation when the anchor allows it,
   // else a re-run from the nearest retained anchor. The bits equal those of a fresh sequence.

@@ -18,7 +18,8 @@ constexpr uint64_t kLengthBytes = 8;
 
 Result<std::shared_ptr<const Safetensors>> SafetensorsParser::ParseFile(
     std::span<const std::byte> bytes, const std::string& source,
-    const std::shared_ptr<const void>& keep_alive) {
+    const std::shared_ptr<const void>& keep_alive,
+    const std::shared_ptr<const MappedFile>& mapped) {
   if (bytes.size() < kLengthBytes) {
     return BadInput(source, "header length", fmt::format("a file of {} bytes", bytes.size()),
                     "at least 8 bytes");
@@ -38,6 +39,7 @@ Result<std::shared_ptr<const Safetensors>> SafetensorsParser::ParseFile(
                            ParseSafetensorsHeader(text, data.size(), source));
   auto file = std::make_shared<Safetensors>();
   file->path_ = source;
+  if (mapped != nullptr) file->files_.push_back(mapped);
   file->metadata_ = std::move(header.metadata);
   for (SafetensorsRange& range : header.tensors) {
     StoredTensor tensor;
@@ -54,13 +56,17 @@ Result<std::shared_ptr<const Safetensors>> SafetensorsParser::ParseFile(
 Result<std::shared_ptr<const Safetensors>> Safetensors::Parse(
     std::span<const std::byte> bytes, const std::string& source,
     std::shared_ptr<const void> keep_alive) {
-  return SafetensorsParser::ParseFile(bytes, source, keep_alive);
+  return SafetensorsParser::ParseFile(bytes, source, keep_alive, nullptr);
+}
+
+Result<std::shared_ptr<const Safetensors>> SafetensorsParser::OpenFile(const std::string& path) {
+  RINGLET_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
+  return ParseFile(file->bytes(), path, file, file);
 }
 
 Result<std::shared_ptr<const Safetensors>> Safetensors::Open(const std::string& path) {
   if (IsDirectory(path)) return SafetensorsParser::OpenDirectory(path);
-  RINGLET_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
-  return Parse(file->bytes(), path, file);
+  return SafetensorsParser::OpenFile(path);
 }
 
 std::vector<std::string> Safetensors::Names() const {
@@ -73,6 +79,14 @@ std::vector<std::string> Safetensors::Names() const {
 const StoredTensor* Safetensors::Find(std::string_view name) const {
   const auto found = tensors_.find(name);
   return found == tensors_.end() ? nullptr : &found->second;
+}
+
+void Safetensors::Advise(std::span<const std::byte> part, Access access) const {
+  for (const auto& file : files_) {
+    const std::span<const std::byte> bytes = file->bytes();
+    if (part.data() < bytes.data() || part.data() >= bytes.data() + bytes.size()) continue;
+    return file->Advise(part, access);
+  }
 }
 
 }  // namespace ringlet

@@ -30,6 +30,7 @@ class Safetensors : public TensorSource {
   const std::string& path() const override { return path_; }
   std::vector<std::string> Names() const override;
   const StoredTensor* Find(std::string_view name) const override;
+  void Advise(std::span<const std::byte> part, Access access) const override;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
@@ -37,6 +38,7 @@ class Safetensors : public TensorSource {
   std::string path_;
   std::map<std::string, std::string> metadata_;
   std::map<std::string, StoredTensor, std::less<>> tensors_;
+  std::vector<std::shared_ptr<const MappedFile>> files_;  // none for bytes in memory
 };
 
 // Writes one file: declare every tensor in order, then supply the bytes in the same order in pieces
@@ -55,13 +57,18 @@ class SafetensorsWriter {
   Status Append(std::span<const std::byte> bytes);
   // Errors when fewer or more bytes than declared were appended.
   Status Finish();
+  // XXH3 of every byte of the file so far, header included.
+  uint64_t Hash() const;
 
  private:
-  SafetensorsWriter(std::string path, AtomicFile file, uint64_t remaining)
-      : path_(std::move(path)), file_(std::move(file)), remaining_(remaining) {}
+  struct HashState;
+  SafetensorsWriter(std::string path, AtomicFile file, uint64_t remaining);
+  // To the file and the hash.
+  Status Write(std::span<const std::byte> bytes);
 
   std::string path_;
   AtomicFile file_;
+  std::shared_ptr<HashState> hash_;
   uint64_t remaining_;
   Status status_;  // the first error; Append and Finish repeat it
 };

@@ -97,8 +97,8 @@ Result<std::shared_ptr<const Safetensors>> SafetensorsParser::OpenShards(
   whole->path_ = directory;
   for (const std::string& shard_name : shard_names) {
     const std::string path = directory + "/" + shard_name;
-    RINGLET_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
-    RINGLET_ASSIGN_OR_RETURN(const auto shard, ParseFile(file->bytes(), path, file));
+    RINGLET_ASSIGN_OR_RETURN(const auto shard, OpenFile(path));
+    whole->files_.insert(whole->files_.end(), shard->files_.begin(), shard->files_.end());
     for (const auto& [name, tensor] : shard->tensors_) {
       const auto mapped = shard_of.find(name);
       if (mapped == shard_of.end() || mapped->second != shard_name) {

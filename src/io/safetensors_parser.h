@@ -16,7 +16,9 @@ class SafetensorsParser {
  public:
   static Result<std::shared_ptr<const Safetensors>> ParseFile(
       std::span<const std::byte> bytes, const std::string& source,
-      const std::shared_ptr<const void>& keep_alive);
+      const std::shared_ptr<const void>& keep_alive,
+      const std::shared_ptr<const MappedFile>& mapped);
+  static Result<std::shared_ptr<const Safetensors>> OpenFile(const std::string& path);
   // model.safetensors if the directory has it, else the shards of model.safetensors.index.json,
   // else its only *.safetensors.
   static Result<std::shared_ptr<const Safetensors>> OpenDirectory(const std::string& directory);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <utility>
 
@@ -70,6 +71,30 @@ Result<Header> MakeHeader(const std::string& path, const std::vector<Safetensors
 
 }  // namespace
 
+struct SafetensorsWriter::HashState {
+  HashState() : xxh3(XXH3_createState()) {
+    RINGLET_CHECK(xxh3 != nullptr, "out of memory");
+    XXH3_64bits_reset(xxh3);
+  }
+  ~HashState() { XXH3_freeState(xxh3); }
+  HashState(const HashState&) = delete;
+  HashState& operator=(const HashState&) = delete;
+  XXH3_state_t* xxh3;
+};
+
+SafetensorsWriter::SafetensorsWriter(std::string path, AtomicFile file, uint64_t remaining)
+    : path_(std::move(path)),
+      file_(std::move(file)),
+      hash_(std::make_shared<HashState>()),
+      remaining_(remaining) {}
+
+Status SafetensorsWriter::Write(std::span<const std::byte> bytes) {
+  XXH3_64bits_update(hash_->xxh3, bytes.data(), bytes.size());
+  return file_.Append(bytes);
+}
+
+uint64_t SafetensorsWriter::Hash() const { return XXH3_64bits_digest(hash_->xxh3); }
+
 Result<SafetensorsWriter> SafetensorsWriter::Create(
     const std::string& path, const std::vector<SafetensorsEntry>& entries,
     const std::map<std::string, std::string>& metadata) {
@@ -82,9 +107,10 @@ Result<SafetensorsWriter> SafetensorsWriter::Create(
   // What the reader would refuse is never written: repeated, empty or overlong names, high ranks.
   RINGLET_RETURN_IF_ERROR(ParseSafetensorsHeader(header.text, header.data_bytes, path).status());
   RINGLET_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  RINGLET_RETURN_IF_ERROR(file.Append(std::as_bytes(std::span(&length, 1))));
-  RINGLET_RETURN_IF_ERROR(file.Append(header.text));
-  return SafetensorsWriter(path, std::move(file), header.data_bytes);
+  SafetensorsWriter writer(path, std::move(file), header.data_bytes);
+  RINGLET_RETURN_IF_ERROR(writer.Write(std::as_bytes(std::span(&length, 1))));
+  RINGLET_RETURN_IF_ERROR(writer.Write(std::as_bytes(std::span(header.text))));
+  return writer;
 }
 
 Status SafetensorsWriter::Append(std::span<const std::byte> bytes) {
@@ -94,7 +120,7 @@ Status SafetensorsWriter::Append(std::span<const std::byte> bytes) {
                        fmt::format("at most {}, the rest of what was declared", remaining_));
     return status_;
   }
-  status_ = file_.Append(bytes);
+  status_ = Write(bytes);
   remaining_ -= bytes.size();
   return status_;
 }

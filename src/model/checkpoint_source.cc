@@ -75,11 +75,6 @@ uint64_t StoredBytes(const MatrixRef& matrix) {
   return bytes;
 }
 
-PackingPlan PlanFor(const MatrixRef& matrix, MatrixRole role, ComputeType compute) {
-  // The router computes in fp32 whatever the rest does.
-  return role == MatrixRole::kRouter ? PackingPlan{} : PlanPacking(matrix, compute);
-}
-
 uint64_t BytesOf(const PackingPlan& plan, int64_t n, int64_t k) {
   return static_cast<uint64_t>((n + kPanel - 1) / kPanel) *
          static_cast<uint64_t>(PanelBytes(plan.format, plan.quant, k));
@@ -100,13 +95,20 @@ CheckpointSource::CheckpointSource(const ModelWeights& weights, ComputeType comp
   }
 }
 
-uint64_t CheckpointSource::PackedBytes() const {
+const PackingPlan& CheckpointSource::PlanOf(const MatrixRef& matrix, MatrixRole role) {
+  const auto [found, added] = plans_.try_emplace(&matrix);
+  // The router computes in fp32 whatever the rest does.
+  if (added && role != MatrixRole::kRouter) found->second = PlanPacking(matrix, compute_);
+  return found->second;
+}
+
+uint64_t CheckpointSource::PackedBytes() {
   uint64_t bytes = 0;
   for (const auto& [name, matrix] : named_.matrices) {
     if (name == "embedding") continue;
     const bool router = name.ends_with(".router");
     const MatrixRole role = router ? MatrixRole::kRouter : MatrixRole::kLinear;
-    bytes += BytesOf(PlanFor(*matrix, role, compute_), matrix->rows, matrix->cols);
+    bytes += BytesOf(PlanOf(*matrix, role), matrix->rows, matrix->cols);
   }
   return bytes;
 }
@@ -120,8 +122,7 @@ const MatrixRef* CheckpointSource::Find(const std::string& name, int64_t rows, i
 }
 
 PackedMatrix CheckpointSource::Layout(const MatrixRequest& request) {
-  const PackingPlan plan =
-      PlanFor(*Find(request.name, request.n, request.k), request.role, compute_);
+  const PackingPlan& plan = PlanOf(*Find(request.name, request.n, request.k), request.role);
   return {.format = plan.format,
           .quant = plan.quant,
           .n = request.n,
@@ -132,7 +133,7 @@ PackedMatrix CheckpointSource::Layout(const MatrixRequest& request) {
 PackedMatrix CheckpointSource::Matrix(const MatrixRequest& request) {
   if (!status().ok()) return {};
   const MatrixRef& matrix = *Find(request.name, request.n, request.k);
-  PackedMatrix packed = PackWeights(context_, matrix, PlanFor(matrix, request.role, compute_));
+  PackedMatrix packed = PackWeights(context_, matrix, PlanOf(matrix, request.role));
   done_ += StoredBytes(matrix);
   if (progress_ && !progress_(std::min(done_, total_), total_)) {
     Fail(Status(StatusCode::kCancelled, "loading was stopped"));

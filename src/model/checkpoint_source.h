@@ -36,12 +36,15 @@ class CheckpointSource : public WeightSource {
   RowTable Rows(const std::string& name, int64_t rows, int64_t cols) override;
 
   // Bytes that packing every matrix of the checkpoint would give.
-  uint64_t PackedBytes() const;
+  uint64_t PackedBytes();
 
  private:
+  const PackingPlan& PlanOf(const MatrixRef& matrix, MatrixRole role);
   const MatrixRef* Find(const std::string& name, int64_t rows, int64_t cols);
 
   NamedWeights named_;
+  // Made once: a plan looks at every scale of packed integers.
+  std::unordered_map<const MatrixRef*, PackingPlan> plans_;
   ComputeType compute_;
   Context& context_;
   ProgressFunction progress_;

@@ -27,12 +27,13 @@ Status CheckMemory(uint64_t needed) {
 Result<std::shared_ptr<PackedFile>> FromCache(const Checkpoint& checkpoint,
                                               const LoadOptions& options,
                                               CheckpointSource& source) {
-  const uint64_t bytes = source.PackedBytes();
   const std::shared_ptr<PackedFile> none;
   if (options.cache_directory.empty() || options.compute == ComputeType::kF32) return none;
-  if (bytes < options.cache_from_bytes) return none;
   const std::string path = PackCachePath(options.cache_directory, checkpoint);
   if (!FileExists(path)) {
+    // Planning looks at every scale of packed integers: not done when the file is there.
+    const uint64_t bytes = source.PackedBytes();
+    if (bytes < options.cache_from_bytes) return none;
     if (!RoomForPack(options.cache_directory, bytes)) return none;
     const Status written = WritePackedFile(path, checkpoint.config, source);
     if (written.code() == StatusCode::kCancelled) return written;

@@ -66,6 +66,7 @@ bool HalfExact(std::span<const float> scales) {
   return std::ranges::all_of(scales, [](float s) { return F16ToFloat(FloatToF16(s)) == s; });
 }
 
+// half_exact is not decided for packed integers.
 BlockCodeFormat FormatOf(const MatrixSegment& segment) {
   const DType type = segment.tensor->dtype;
   const int bits = PackedBits(type);
@@ -75,15 +76,21 @@ BlockCodeFormat FormatOf(const MatrixSegment& segment) {
           .group = GroupSize(segment) == kHalfGroup ? kHalfGroup : static_cast<int>(kQuantGroup),
           .zero_point = bits == 4 && !has_min ? 8 : 0,
           .has_min = has_min,
-          .half_exact = !has_min &&
-                        (segment.scale->dtype == DType::kF16 || EveryScaleRow(segment, HalfExact))};
+          .half_exact = false};
 }
 
-// Whether a matrix fits kInt4Layout without rounding.
+// FormatOf with half_exact, for which every scale is looked at.
+BlockCodeFormat ExactFormatOf(const MatrixSegment& segment) {
+  BlockCodeFormat format = FormatOf(segment);
+  if (PackedBits(segment.tensor->dtype) == 0 || format.has_min) return format;
+  format.half_exact = segment.scale->dtype == DType::kF16 || EveryScaleRow(segment, HalfExact);
+  return format;
+}
+
+// Whether a matrix fits kInt4Layout without rounding; larger groups repeat their scales.
 bool FitsInt4Layout(const MatrixRef& matrix) {
   return std::ranges::all_of(matrix.segments, [](const MatrixSegment& segment) {
-    return segment.tensor->dtype == DType::kPackedI4 && GroupSize(segment) == kInt4Layout.group &&
-           segment.zero_point == nullptr &&
+    return segment.tensor->dtype == DType::kPackedI4 && segment.zero_point == nullptr &&
            EveryScaleRow(segment, [](auto scales) { return ExactGridUnit(scales) != 0; });
   });
 }
@@ -134,13 +141,13 @@ void QuantRowOf(const MatrixRef& matrix, const QuantLayout& layout,
     DecodeCodes(tensor.dtype, data, matrix.cols, out.codes, out.scales, out.mins);
   }
   const int64_t groups = matrix.cols / layout.group;
-  if (layout.scales == ScaleType::kInt8) return DivideByUnit(groups, out);
   if (format.group != layout.group) {  // 32 -> 16, backwards because it is in place
     for (int64_t g = groups - 1; g >= 0; --g) {
       out.scales[g] = out.scales[g / 2];
       out.mins[g] = out.mins[g / 2];
     }
   }
+  if (layout.scales == ScaleType::kInt8) return DivideByUnit(groups, out);
   if (layout.has_min && !format.has_min) std::fill_n(out.mins, groups, 0.0f);
   if (format.zero_point == layout.zero_point) return;
   if (layout.bits == 8) {
@@ -172,7 +179,7 @@ PackingPlan PlanPacking(const MatrixRef& matrix, ComputeType compute) {
       return plan;
     }
     for (size_t i = 0; i < matrix.segments.size(); ++i) {
-      Include(FormatOf(matrix.segments[i]), i == 0, &plan.quant);
+      Include(ExactFormatOf(matrix.segments[i]), i == 0, &plan.quant);
     }
     return plan;
   }

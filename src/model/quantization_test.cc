@@ -83,7 +83,8 @@ std::shared_ptr<MemoryTensors> PackedExample(std::vector<float>* meaning) {
   std::vector<int8_t> codes(kCols);
   for (int64_t row = 0; row < kRows; ++row) {
     bf16_t* row_scales = scales.data() + row * kCols / 16;
-    QuantizeInt4Row({values.data() + row * kCols, kCols}, {}, 16, codes.data(), row_scales);
+    QuantizeInt4Row(IsaChoice::Detect(), {values.data() + row * kCols, kCols}, {}, 16, codes.data(),
+                    row_scales);
     for (size_t i = 0; i < kCols; i += 2) {
       packed.push_back(static_cast<std::byte>((codes[i] + 8) | (codes[i + 1] + 8) << 4));
     }
@@ -168,7 +169,7 @@ double RelativeError(int64_t group, bool wide) {
     if (wide) {
       QuantizeInt8Row(x, group, codes.data(), scales.data());
     } else {
-      QuantizeInt4Row(x, {}, group, codes.data(), scales.data());
+      QuantizeInt4Row(IsaChoice::Detect(), x, {}, group, codes.data(), scales.data());
     }
     for (size_t i = 0; i < x.size(); ++i) {
       const double value =
@@ -192,11 +193,11 @@ TEST(QuantizeRowTest, ZerosAndOutliersStayFinite) {
   std::vector<float> x(32, 0.0f);
   std::vector<int8_t> codes(32);
   std::vector<bf16_t> scales(2);
-  QuantizeInt4Row(x, {}, 16, codes.data(), scales.data());
+  QuantizeInt4Row(IsaChoice::Detect(), x, {}, 16, codes.data(), scales.data());
   EXPECT_EQ(codes, std::vector<int8_t>(32, 0));
   x[3] = -4e30f;
   x[20] = 1e-30f;
-  QuantizeInt4Row(x, {}, 16, codes.data(), scales.data());
+  QuantizeInt4Row(IsaChoice::Detect(), x, {}, 16, codes.data(), scales.data());
   EXPECT_NEAR(Bf16ToFloat(scales[0]) * static_cast<float>(codes[3]) / x[3], 1.0, 0.01);
   EXPECT_TRUE(std::isfinite(Bf16ToFloat(scales[1])));
 }

@@ -1,6 +1,7 @@
 #include "nn/activations.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace ringlet {
 
@@ -18,6 +19,16 @@ const PreparedRows& Activations::For(Context& context, PackedFormat format) {
     ready_[index] = true;
   }
   return prepared_[index];
+}
+
+const PreparedRows& Activations::For(Context& context, const PackedMatrix& weights,
+                                     ActivationObserver* observer) {
+  if (observer != nullptr) {
+    std::vector<const float*> rows;
+    for (int64_t row = 0; row < rows_; ++row) rows.push_back(x_ + row * k_);
+    observer->Observe(weights, rows);
+  }
+  return For(context, weights.format);
 }
 
 }  // namespace ringlet

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "nn/observer.h"
 #include "ops/gemm/gemm.h"
 
 namespace ringlet {
@@ -13,6 +14,10 @@ class Activations {
   void Assign(const float* x, int64_t rows, int64_t k);
   // The rows in `format`, prepared at the first call after Assign.
   const PreparedRows& For(Context& context, PackedFormat format);
+
+  // The rows for `weights`, which `observer` sees unless it is null.
+  const PreparedRows& For(Context& context, const PackedMatrix& weights,
+                          ActivationObserver* observer);
 
   const float* x() const { return x_; }
   int64_t rows() const { return rows_; }

@@ -17,12 +17,23 @@ std::vector<std::vector<int64_t>> SlotsByExpert(const Moe& moe, const int32_t* i
   return slots;
 }
 
+// Tells the observer which of the rows x [.., k] an expert's matrix multiplies: slot / per_row
+// each.
+void ObserveExpert(const PackedMatrix& weights, const std::vector<int64_t>& slots, int64_t per_row,
+                   const float* x, const Workspace& work) {
+  if (work.observer == nullptr) return;
+  std::vector<const float*> rows;
+  for (const int64_t slot : slots) rows.push_back(x + slot / per_row * weights.k);
+  work.observer->Observe(weights, rows);
+}
+
 void Route(Context& context, const Moe& moe, int64_t rows, Workspace& work) {
   const auto experts = static_cast<int64_t>(moe.experts.size());
   work.router_logits.Reset(static_cast<size_t>(rows * experts));
   work.expert_ids.Reset(static_cast<size_t>(rows * moe.top_k));
   work.expert_weights.Reset(static_cast<size_t>(rows * moe.top_k));
-  Gemm(context, moe.router, work.input.For(context, moe.router.format), work.router_logits.data());
+  Gemm(context, moe.router, work.input.For(context, moe.router, work.observer),
+       work.router_logits.data());
   Router(context, {
                       .logits = work.router_logits.data(),
                       .bias = moe.expert_bias.empty() ? nullptr : moe.expert_bias.data(),
@@ -75,10 +86,10 @@ void Forward(Context& context, const Mlp& mlp, Workspace& work, float* y) {
   const int64_t rows = work.input.rows();
   work.wide.Reset(static_cast<size_t>(rows * mlp.gate_up.n));
   work.narrow.Reset(static_cast<size_t>(rows * mlp.ffn()));
-  Gemm(context, mlp.gate_up, work.input.For(context, mlp.gate_up.format), work.wide.data());
+  Gemm(context, mlp.gate_up, work.input.For(context, mlp.gate_up, work.observer), work.wide.data());
   SwiGlu(context, work.wide.data(), rows, mlp.ffn(), work.narrow.data());
   work.inner.Assign(work.narrow.data(), rows, mlp.ffn());
-  Gemm(context, mlp.down, work.inner.For(context, mlp.down.format), y);
+  Gemm(context, mlp.down, work.inner.For(context, mlp.down, work.observer), y);
 }
 
 void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
@@ -101,6 +112,7 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
     ++work.experts_read;
     const PackedMatrix& weights = moe.experts[e].gate_up;
     const PreparedRows& input = work.input.For(context, weights.format);
+    ObserveExpert(weights, slots[e], moe.top_k, work.input.x(), work);
     GemmJob job;
     job.weights = &weights;
     for (const int64_t slot : slots[e]) {
@@ -112,7 +124,7 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
   if (moe.shared) {
     work.shared_wide.Reset(static_cast<size_t>(rows * moe.shared->gate_up.n));
     jobs.push_back(WholeJob(moe.shared->gate_up,
-                            work.input.For(context, moe.shared->gate_up.format),
+                            work.input.For(context, moe.shared->gate_up, work.observer),
                             work.shared_wide.data()));
   }
   Gemm(context, jobs);
@@ -124,6 +136,7 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
     if (slots[e].empty()) continue;
     const PackedMatrix& weights = moe.experts[e].down;
     const PreparedRows& inner = work.inner.For(context, weights.format);
+    ObserveExpert(weights, slots[e], 1, work.inner.x(), work);
     GemmJob job;
     job.weights = &weights;
     for (const int64_t slot : slots[e]) {
@@ -139,7 +152,7 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
     SwiGlu(context, work.shared_wide.data(), rows, shared_ffn, work.shared_narrow.data());
     work.shared_inner.Assign(work.shared_narrow.data(), rows, shared_ffn);
     jobs.push_back(WholeJob(moe.shared->down,
-                            work.shared_inner.For(context, moe.shared->down.format),
+                            work.shared_inner.For(context, moe.shared->down, work.observer),
                             work.shared_projected.data()));
   }
   Gemm(context, jobs);

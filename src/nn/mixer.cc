@@ -20,10 +20,12 @@ void ProjectAndStore(Context& context, const Mixer& mixer, const PackedMatrix* g
   work.qkv.Reset(static_cast<size_t>(batch.rows * width));
   work.q.Reset(static_cast<size_t>(batch.rows * q_width));
   std::vector<GemmJob> jobs;
-  jobs.push_back(WholeJob(mixer.qkv, work.input.For(context, mixer.qkv.format), work.qkv.data()));
+  jobs.push_back(
+      WholeJob(mixer.qkv, work.input.For(context, mixer.qkv, work.observer), work.qkv.data()));
   if (gate != nullptr) {
     work.gate.Reset(static_cast<size_t>(batch.rows * gate->n));
-    jobs.push_back(WholeJob(*gate, work.input.For(context, gate->format), work.gate.data()));
+    jobs.push_back(
+        WholeJob(*gate, work.input.For(context, *gate, work.observer), work.gate.data()));
   }
   Gemm(context, jobs);
 
@@ -60,7 +62,7 @@ float QueryScale(const MixerSpec& spec) {
 void ProjectOut(Context& context, const PackedMatrix& out, const float* mixed, int64_t rows,
                 Workspace& work, float* y) {
   work.inner.Assign(mixed, rows, out.k);
-  Gemm(context, out, work.inner.For(context, out.format), y);
+  Gemm(context, out, work.inner.For(context, out, work.observer), y);
 }
 
 }  // namespace

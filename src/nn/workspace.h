@@ -11,8 +11,9 @@
 namespace ringlet {
 
 struct Workspace {
-  Activations input;  // of a mixer or feed-forward block
-  Activations inner;  // of its output projection
+  ActivationObserver* observer = nullptr;  // sees the inputs of every matrix; usually none
+  Activations input;                       // of a mixer or feed-forward block
+  Activations inner;                       // of its output projection
   AlignedBuffer<float> norm;
   AlignedBuffer<float> block_output;
   AlignedBuffer<float> qkv;

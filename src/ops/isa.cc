@@ -8,6 +8,7 @@
 #include "ops/lightning/lightning_kernels.h"
 #include "ops/norm/norm_kernels.h"
 #include "ops/qkv/qkv_kernels.h"
+#include "ops/quantize/quantize_kernels.h"
 #include "ops/swiglu/swiglu_kernels.h"
 
 namespace ringlet {
@@ -52,6 +53,7 @@ std::vector<OpChoice> OpChoices(const IsaChoice& choice) {
       Describe("lightning", LightningTables(), choice),
       Describe("norm", NormTables(), choice),
       Describe("qkv", QkvTables(), choice),
+      Describe("quantize", QuantizeTables(), choice),
       Describe("swiglu", SwiGluTables(), choice),
   };
 }

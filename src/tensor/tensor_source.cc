@@ -5,6 +5,8 @@
 
 namespace ringlet {
 
+void TensorSource::Advise(std::span<const std::byte> /*part*/, Access /*access*/) const {}
+
 int64_t StoredTensor::elements() const {
   int64_t count = 1;
   for (const int64_t size : shape) count *= size;

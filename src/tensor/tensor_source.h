@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "tensor/dtype.h"
 
@@ -38,6 +39,9 @@ class TensorSource {
   virtual std::vector<std::string> Names() const = 0;
   // nullptr when there is no such tensor. The pointer lives as long as the source.
   virtual const StoredTensor* Find(std::string_view name) const = 0;
+  // Tells that `part` of a tensor's data will be read soon, or not again: for reading checkpoints
+  // larger than memory from one end to the other.
+  virtual void Advise(std::span<const std::byte> part, Access access) const;
 };
 
 // Bytes of `elements` values along one row of `type`, or nullopt when not whole blocks or overflow.

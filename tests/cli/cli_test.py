@@ -23,7 +23,8 @@ import xml.etree.ElementTree
 import tiny_model
 
 BINARY = ""
-COMMANDS = ["run", "chat", "logprobs", "tokenize", "inspect", "new", "bench", "info"]
+COMMANDS = ["run", "chat", "logprobs", "tokenize", "inspect", "new", "quantize", "bench",
+            "info"]
 SECONDS = 60
 # Errors are one line, then perhaps a hint.
 ERROR = re.compile(r"\Aringlet: error: [^\n]+\n(ringlet: hint: [^\n]+\n)?\Z")

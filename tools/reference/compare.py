@@ -11,6 +11,7 @@ log-probs is above the tolerance, a printed byte differs, or the program fails.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -43,8 +44,18 @@ TWINS = {
     "mtp1": ["F32"],
     "softmax256": ["Q4_K", "Q5_K", "Q6_K"],
 }
+# What `ringlet quantize` makes of a preset: its options. The reference decodes the result, so that it
+# checks the form of the files and the arithmetic, not the loss.
+QUANTIZED = {
+    "hybrid10": ["--dtype int4", "--dtype int4 --portable", "--dtype int8", "--dtype fp8"],
+    "mtp1": ["--dtype int4 --group 32 --shard-size 1"],
+    "narrow": ["--dtype int4"],  # hardly a matrix has whole groups
+    "fp8": ["--dtype int4 --keep *.down_proj=int8"],
+    "llama_tied": ["--dtype int4 --keep *embed_tokens=int4", "--dtype int8 --group 128"],
+}
 CONTRACT_PRESETS = ["remainder", "heads6", "narrow", "long", "fp8", "f32", "rotary_dim", "llama"]
 CONTRACT_TWINS = {"llama256": ["Q4_K"], "llama_tied": ["Q8_0"]}
+CONTRACT_QUANTIZED = {"remainder": ["--dtype int4"], "heads6": ["--dtype int8"]}
 # (chunk, threads): one row at a time, ragged, a chunk boundary and its neighbour, all at once.
 CONTRACT_RUNS = [(1, 1), (7, 2), (64, 3), (65, 1), (100000, 4)]
 
@@ -104,14 +115,14 @@ def compare(binary, case):
         try:
             tokens, row, largest = differences(case, run(binary, case, compute))
         except (Failed, ValueError, KeyError) as error:
-            print(f"{case.label:22} {compute:5} FAILED {error}", flush=True)
+            print(f"{case.label:34} {compute:5} FAILED {error}", flush=True)
             good = False
             continue
         # `not <=` also catches NaN.
         verdict = "ok" if tokens <= tolerance and row <= 2 * tolerance else f"ABOVE {tolerance:g}"
         seconds = time.monotonic() - start
         print(
-            f"{case.label:22} {compute:5} {tokens:9.2e} {row:9.2e} {largest:9.2e} "
+            f"{case.label:34} {compute:5} {tokens:9.2e} {row:9.2e} {largest:9.2e} "
             f"{seconds:6.2f}  {verdict}",
             flush=True,
         )
@@ -133,12 +144,23 @@ def check_contract(binary, case):
         except Failed as error:
             different = [str(error)]
         verdict = "; ".join(["DIFFERS", *different]) if different else "same bytes"
-        print(f"{case.label:22} {compute:5} {verdict}", flush=True)
+        print(f"{case.label:34} {compute:5} {verdict}", flush=True)
         good &= not different
     return good
 
 
-def make_cases(directory, presets, twins, seed):
+def quantize(binary, path, options):
+    """A quantized copy of a checkpoint; returns its path."""
+    out = path + "".join(c if c.isalnum() else "_" for c in options)
+    shutil.rmtree(out, ignore_errors=True)
+    command = [binary, "quantize", path, out, "--quiet", *options.split()]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        sys.exit(f"{' '.join(command)}\n  exit {result.returncode}: {result.stderr.strip()}")
+    return out
+
+
+def make_cases(binary, directory, presets, twins, quantized, seed):
     for name in presets:
         # Another seed gives another shape too when the preset is drawn at random.
         label = f"{name}{seed}" if name == "random" else name
@@ -151,6 +173,10 @@ def make_cases(directory, presets, twins, seed):
             twin = f"{path}-{kind}.gguf"
             to_gguf.convert(path, twin, kind)
             yield Case(f"{label}:{kind}", twin, vocab, preset.tokens, seed)
+        for options in quantized.get(name, []):
+            kind = "Q " + options.replace("--dtype ", "").replace("--", "")
+            copy = quantize(binary, path, options)
+            yield Case(f"{label}:{kind}", copy, vocab, preset.tokens, seed)
 
 
 def main():
@@ -172,10 +198,11 @@ def main():
     twins = CONTRACT_TWINS if args.contract else TWINS
     check = check_contract if args.contract else compare
     if not args.contract:
-        print(f"{'model':22} {'':5} {'mean':>9} {'last row':>9} {'largest':>9} seconds")
-    cases = list(make_cases(args.directory, presets, twins, args.seed))
+        print(f"{'model':34} {'':5} {'mean':>9} {'last row':>9} {'largest':>9} seconds")
+    quantized = CONTRACT_QUANTIZED if args.contract else QUANTIZED
+    cases = list(make_cases(args.binary, args.directory, presets, twins, quantized, args.seed))
     for i in range(args.random):
-        cases += make_cases(args.directory, ["random"], {}, args.seed + i)
+        cases += make_cases(args.binary, args.directory, ["random"], {}, {}, args.seed + i)
     failed = [case.label for case in cases if not check(args.binary, case)]
     print(f"{len(cases) - len(failed)} of {len(cases)} models passed")
     if failed:

@@ -83,6 +83,8 @@ _DECODE = {
     "F16": (np.dtype("<f2"), lambda a: a.astype(np.float64)),
     "BF16": (np.dtype("<u2"), bf16_to_float),
     "F8_E4M3": (np.dtype("u1"), f8_to_float),
+    "I32": (np.dtype("<i4"), lambda a: a.astype(np.float64)),
+    "I64": (np.dtype("<i8"), lambda a: a.astype(np.float64)),
 }
 _ENCODE = {
     "F64": lambda a: np.asarray(a, dtype="<f8"),
@@ -91,6 +93,20 @@ _ENCODE = {
     "BF16": float_to_bf16,
     "F8_E4M3": float_to_f8,
 }
+
+
+def unpack_integers(words, scale, shape):
+    """compressed-tensors "pack-quantized": [rows, cols] values from words of 4-bit or 8-bit codes.
+
+    The first code is in the lowest bits, half the range is added, and `scale` has one column for
+    each group of columns.
+    """
+    rows, cols = shape
+    bits = words.shape[1] * 32 // cols
+    shifts = np.arange(0, 32, bits, dtype=np.uint32)
+    codes = (words.view(np.uint32)[:, :, None] >> shifts) & (2**bits - 1)
+    codes = codes.reshape(rows, cols).astype(np.float64) - 2 ** (bits - 1)
+    return codes * np.repeat(scale, cols // scale.shape[1], axis=1)
 
 
 class Stored:
@@ -166,7 +182,10 @@ class SafetensorsFile:
 
 
 class Checkpoint:
-    """Every tensor of a directory of safetensors files, FP8 block scales applied on reading."""
+    """Every tensor of a directory of safetensors files, in float64.
+
+    Scales of FP8 blocks are applied on reading, and packed integers are one tensor ".weight".
+    """
 
     def __init__(self, directory):
         self._files = {}
@@ -182,13 +201,19 @@ class Checkpoint:
         return list(self._files)
 
     def __contains__(self, name):
-        return name in self._files
+        return name in self._files or name + "_packed" in self._files
+
+    def _read(self, name):
+        self.used.add(name)
+        return self._files[name].read(name)
 
     def __getitem__(self, name):
-        self.used.add(name)
-        values = decode(self._files[name].read(name))
+        if name + "_packed" in self._files:
+            shape = self._read(name + "_shape").codes.tolist()
+            scale = decode(self._read(name + "_scale"))
+            return unpack_integers(self._read(name + "_packed").codes, scale, shape)
+        values = decode(self._read(name))
         scale = name + "_scale_inv"
         if scale in self._files:
-            self.used.add(scale)
-            values = values * expand_blocks(decode(self._files[scale].read(scale)), values.shape)
+            values = values * expand_blocks(decode(self._read(scale)), values.shape)
         return values
