@@ -50,7 +50,7 @@ QUANTIZED = {
     "hybrid10": ["--dtype int4", "--dtype int4 --portable", "--dtype int8", "--dtype fp8"],
     "mtp1": ["--dtype int4 --group 32 --shard-size 1"],
     "narrow": ["--dtype int4"],  # hardly a matrix has whole groups
-    "fp8": ["--dtype int4 --keep *.down_proj=int8"],
+    "fp8": ["--dtype int4 --keep *.dense=int8"],
     "llama_tied": ["--dtype int4 --keep *embed_tokens=int4", "--dtype int8 --group 128"],
 }
 CONTRACT_PRESETS = ["remainder", "heads6", "narrow", "long", "fp8", "f32", "rotary_dim", "llama"]
