@@ -47,11 +47,12 @@ TWINS = {
 # What `ringlet quantize` makes of a preset: its options. The reference decodes the result, so that it
 # checks the form of the files and the arithmetic, not the loss.
 QUANTIZED = {
-    "hybrid10": ["--dtype int4", "--dtype int4 --portable", "--dtype int8", "--dtype fp8"],
+    "hybrid10": ["--dtype int4", "--dtype int4 --portable", "--dtype int8 --group 128",
+                 "--dtype fp8"],
     "mtp1": ["--dtype int4 --group 32 --shard-size 1"],
     "narrow": ["--dtype int4"],  # hardly a matrix has whole groups
     "fp8": ["--dtype int4 --keep *.dense=int8"],
-    "llama_tied": ["--dtype int4 --keep *embed_tokens=int4", "--dtype int8 --group 128"],
+    "llama_tied": ["--dtype int4 --keep *embed_tokens=int4"],
 }
 CONTRACT_PRESETS = ["remainder", "heads6", "narrow", "long", "fp8", "f32", "rotary_dim", "llama"]
 CONTRACT_TWINS = {"llama256": ["Q4_K"], "llama_tied": ["Q8_0"]}
