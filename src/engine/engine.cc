@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <set>
 
@@ -55,7 +56,9 @@ void PreparePages(const PackedModel& packed, SequenceState& state, int64_t posit
       static_cast<size_t>((position + count + kBlockPositions - 1) / kBlockPositions);
   if (position % kBlockPositions != 0) state.pages.back() = Unshared(std::move(state.pages.back()));
   while (state.pages.size() < needed) {
-    state.pages.push_back(std::make_shared<PositionBlock>(page_bytes));
+    state.pages.push_back(NewPage(state, page_bytes));
+    // Session files contain unused slots.
+    if (page_bytes > 0) std::memset(state.pages.back()->data.data(), 0, page_bytes);
   }
   blocks->clear();
   for (const auto& page : state.pages) blocks->push_back({page->data.data(), layer_bytes});

@@ -22,6 +22,17 @@ Sequence Sequence::Fork() const {
   return fork;
 }
 
+std::shared_ptr<PositionBlock> NewPage(SequenceState& state, size_t bytes) {
+  std::byte* place = state.slab != nullptr ? state.slab->Take() : nullptr;
+  if (place == nullptr) {
+    const size_t pages = PagesToAllocate(bytes, state.pages.size());
+    if (pages == 1) return std::make_shared<PositionBlock>(bytes);
+    state.slab = std::make_shared<PageSlab>(bytes, pages);
+    place = state.slab->Take();
+  }
+  return std::make_shared<PositionBlock>(state.slab, place);
+}
+
 std::shared_ptr<PositionBlock> Unshared(std::shared_ptr<PositionBlock> block) {
   if (block.use_count() == 1) return block;
   auto copy = std::make_shared<PositionBlock>(block->data.size());

@@ -9,19 +9,34 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "base/aligned.h"
+#include "engine/page_slab.h"
 
 namespace ringlet {
 
-// 64 positions of all softmax layers, or of all lightning layers. Starts as zeros: unused slots are
-// never looked at, but session files contain them.
+// 64 positions of all softmax layers, or of all lightning layers.
 struct PositionBlock {
-  explicit PositionBlock(size_t bytes) : data(bytes) {
+  // Zeros: unused slots are never looked at, but session files contain them.
+  explicit PositionBlock(size_t bytes) : own(bytes), data(own.data(), bytes) {
     if (bytes > 0) std::memset(data.data(), 0, bytes);
   }
-  AlignedBuffer<std::byte> data;
+  // A place of a slab, uninitialised.
+  PositionBlock(std::shared_ptr<PageSlab> from, std::byte* place)
+      : slab(std::move(from)), data(place, slab->page_bytes()) {}
+  ~PositionBlock() {
+    if (slab != nullptr) slab->GiveBack(data.data());
+  }
+  PositionBlock(const PositionBlock&) = delete;
+  PositionBlock& operator=(const PositionBlock&) = delete;
+
+  // Who holds the memory: one of the two.
+  AlignedBuffer<std::byte> own;
+  const std::shared_ptr<PageSlab> slab;
+  const std::span<std::byte> data;
 };
 
 // State of all lightning layers just before `position`, a multiple of 64.
@@ -34,6 +49,7 @@ struct Anchor {
 struct SequenceState {
   std::vector<int32_t> tokens;
   std::vector<std::shared_ptr<PositionBlock>> pages;  // ceil(length / 64), softmax layers
+  std::shared_ptr<PageSlab> slab;                     // where the next page may lie
   std::shared_ptr<PositionBlock> tail;                // lightning layers; null when empty
   std::shared_ptr<Anchor> anchor;                     // null: zero state before position 0
   // Anchors to restart from, by ascending position; the current one may be the last of them.
@@ -41,6 +57,9 @@ struct SequenceState {
 
   int64_t anchor_position() const { return anchor ? anchor->position : 0; }
 };
+
+// A page for the sequence's end, for the caller to append; its contents are undefined.
+std::shared_ptr<PositionBlock> NewPage(SequenceState& state, size_t bytes);
 
 // `block` if nobody else holds it, else a copy of it.
 std::shared_ptr<PositionBlock> Unshared(std::shared_ptr<PositionBlock> block);

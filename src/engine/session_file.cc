@@ -212,7 +212,7 @@ Result<Sequence> RestoreSession(const Engine& engine, const std::string& path) {
   }
   const int64_t pages = (contents.length + kBlockPositions - 1) / kBlockPositions;
   for (int64_t i = 0; i < pages; ++i) {
-    state.pages.push_back(std::make_shared<PositionBlock>(sizes.page));
+    state.pages.push_back(NewPage(state, sizes.page));
     reader.Take(state.pages.back()->data.data(), sizes.page);
   }
   return sequence;

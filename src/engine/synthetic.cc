@@ -142,14 +142,15 @@ Result<Sequence> SyntheticSequence(const Model& model, Context& context, int64_t
     token = static_cast<int32_t>(rng.Below(static_cast<uint64_t>(model.config().vocab)));
   }
   const Pattern pattern(packed.softmax_kv.type, 1.0f, &rng);
-  state.pages.resize(static_cast<size_t>(PageCount(length)));
+  const int64_t bytes = packed.softmax_layers * packed.softmax_kv.block_bytes();
+  for (int64_t page = 0; page < PageCount(length); ++page) {
+    state.pages.push_back(NewPage(state, static_cast<size_t>(bytes)));
+  }
   const uint64_t base = rng.Next();
   context.pool.ParallelFor(PageCount(length), [&](int64_t page, int) {
     Rng own(base + static_cast<uint64_t>(page));
-    const int64_t bytes = packed.softmax_layers * packed.softmax_kv.block_bytes();
-    auto block = std::make_shared<PositionBlock>(static_cast<size_t>(bytes));
-    FillBlock(packed.softmax_kv, packed.softmax_layers, pattern, block.get(), &own);
-    state.pages[static_cast<size_t>(page)] = std::move(block);
+    FillBlock(packed.softmax_kv, packed.softmax_layers, pattern,
+              state.pages[static_cast<size_t>(page)].get(), &own);
   });
   AddLinearState(packed, length, &rng, &state);
   return sequence;
