@@ -72,6 +72,20 @@ function(ringlet_add_fuzz name)
   endif()
 endfunction()
 
+# Kernels are long unrolled loops, which sanitizers make slow to compile: without the checks that the
+# address sanitizer covers, and without the fuzzers' counters. Linked after ringlet_options, because
+# the last word on a check counts.
+add_library(ringlet_kernel_options INTERFACE)
+if(RINGLET_SANITIZE)
+  target_compile_options(ringlet_kernel_options INTERFACE -O1)
+endif()
+if(RINGLET_SANITIZE MATCHES undefined)
+  target_compile_options(ringlet_kernel_options INTERFACE -fno-sanitize=null,pointer-overflow)
+endif()
+if(RINGLET_FUZZ)
+  target_compile_options(ringlet_kernel_options INTERFACE -fno-sanitize=fuzzer-no-link)
+endif()
+
 # ringlet_add_cpu_kernels(target file.cc ISAS scalar avx2 ...): compiles file.cc once per instruction
 # set, with -DRINGLET_ISA_<NAME>=1 and no -m flags (the source opens its own target region, so shared
 # inline functions never get compiled for a processor that may lack the instructions).
@@ -82,16 +96,12 @@ function(ringlet_add_cpu_kernels target file)
     string(TOUPPER ${isa} isa_upper)
     set(object ${target}_${stem}_${isa})
     add_library(${object} OBJECT ${file})
-    target_link_libraries(${object} PUBLIC ringlet_options)
+    target_link_libraries(${object} PUBLIC ringlet_options PRIVATE ringlet_kernel_options)
     target_compile_definitions(${object} PRIVATE RINGLET_ISA=${isa} RINGLET_ISA_${isa_upper}=1)
     # g++ 12 reports the undefined-vector intrinsics of its own headers, and loops of one-lane vectors
     # that no int64 count could make overflow.
     target_compile_options(${object} PRIVATE
       $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized -Wno-maybe-uninitialized -Wno-aggressive-loop-optimizations>)
-    if(RINGLET_SANITIZE MATCHES undefined)
-      # Two thirds of a kernel's compile time, for what the address sanitizer finds as well.
-      target_compile_options(${object} PRIVATE -fno-sanitize=null,pointer-overflow)
-    endif()
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)
     set_property(GLOBAL APPEND PROPERTY RINGLET_KERNEL_OBJECTS $<TARGET_OBJECTS:${object}>)
   endforeach()
