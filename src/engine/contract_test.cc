@@ -16,6 +16,7 @@
 #include "model/checkpoint.h"
 #include "model/presets.h"
 #include "model/random_checkpoint.h"
+#include "model/random_packed.h"
 
 namespace ringlet {
 namespace {
@@ -27,12 +28,14 @@ struct Case {
   DType dtype;
   ComputeType compute;
   KvType kv = KvType::kBf16;
+  int bits = 0;  // packed integers of this width instead of `dtype`
 };
 
 std::string CaseName(const testing::TestParamInfo<Case>& info) {
   std::string name = fmt::format("{}_{}_{}", info.param.preset, Name(info.param.dtype),
                                  info.param.compute == ComputeType::kF32 ? "f32" : "bf16");
   if (info.param.kv == KvType::kInt8) name += "_int8_kv";
+  if (info.param.bits != 0) name += fmt::format("_int{}", info.param.bits);
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }
@@ -41,16 +44,15 @@ class ContractTest : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     const Case& c = GetParam();
-    directory_ =
-        std::filesystem::temp_directory_path() /
-        fmt::format("ringlet-contract-{}-{}-{}-{}-{}", ::getpid(), c.preset,
-                    static_cast<int>(c.dtype), static_cast<int>(c.compute), static_cast<int>(c.kv));
+    directory_ = std::filesystem::temp_directory_path() /
+                 fmt::format("ringlet-contract-{}-{}-{}-{}-{}-{}", ::getpid(), c.preset,
+                             static_cast<int>(c.dtype), static_cast<int>(c.compute),
+                             static_cast<int>(c.kv), c.bits);
     const Result<const Preset*> preset = FindPreset(c.preset);
     ASSERT_TRUE(preset.ok()) << preset.status().message();
     const Result<OrderedJson> json = PresetJson(**preset);
     ASSERT_TRUE(json.ok()) << json.status().message();
-    const Status written = WriteRandomCheckpoint(*json, "", directory_ / "model",
-                                                 {.dtype = c.dtype, .seed = 7, .progress = {}});
+    const Status written = Write(*json);
     ASSERT_TRUE(written.ok()) << written.message();
     model_ = LoadModel();
     Rng rng(11);
@@ -66,6 +68,17 @@ class ContractTest : public testing::TestWithParam<Case> {
   }
 
   void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  Status Write(const OrderedJson& json) const {
+    const Case& c = GetParam();
+    const std::string path = directory_ / "model";
+    if (c.bits == 0) {
+      return WriteRandomCheckpoint(json, "", path, {.dtype = c.dtype, .seed = 7, .progress = {}});
+    }
+    Context context(IsaChoice::Detect(), 2);
+    return WriteRandomPacked(json, "", path, context,
+                             {.bits = c.bits, .head_bits = c.bits, .seed = 7, .progress = {}});
+  }
 
   std::shared_ptr<const Model> LoadModel() {
     Result<Checkpoint> checkpoint = OpenCheckpoint(directory_ / "model");
@@ -295,7 +308,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"tiny-ling", DType::kBF16, ComputeType::kBf16},
                     Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16, KvType::kInt8},
                     Case{"tiny-ling", DType::kBF16, ComputeType::kBf16, KvType::kInt8},
-                    Case{"tiny-llama", DType::kBF16, ComputeType::kF32}),
+                    Case{"tiny-llama", DType::kBF16, ComputeType::kF32},
+                    Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16, KvType::kInt8, 4},
+                    Case{"tiny-ling", DType::kBF16, ComputeType::kBf16, KvType::kBf16, 8}),
     CaseName);
 
 }  // namespace
