@@ -9,9 +9,11 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -32,6 +34,14 @@ class ThreadPool {
   // caller at a time. Tasks must not throw.
   void ParallelFor(int64_t tasks, const std::function<void(int64_t index, int thread)>& task);
 
+  // What `thread` will read first in the region after the next one: it brings these bytes into its
+  // cache when it has done its part of the next one and would wait. Between regions one thread
+  // works alone on small things, and memory would idle. A hint that changes no result, and that
+  // holds for one region; the bytes need not be readable.
+  void ReadAhead(int thread, std::span<const std::byte> bytes) {
+    ahead_[static_cast<size_t>(thread)] = bytes;
+  }
+
  private:
   // A thread's run: the next task in the upper half, the end in the lower.
   struct alignas(64) Run {
@@ -51,6 +61,8 @@ class ThreadPool {
   // and how many are inside. One word, so that joining and closing cannot overlap.
   std::atomic<uint64_t> region_{0};
   std::vector<Run> runs_;  // one per thread
+  // Of each thread. Written by the caller between regions, read by the thread inside one.
+  std::vector<std::span<const std::byte>> ahead_;
   std::atomic<bool> stop_{false};
   int sleepers_ = 0;  // guarded by mutex_
   const std::function<void(int64_t, int)>* task_ = nullptr;

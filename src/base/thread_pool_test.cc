@@ -46,6 +46,20 @@ TEST(ThreadPoolTest, AtLeastTheCaller) {
   EXPECT_EQ(ThreadPool(-3).threads(), 1);
 }
 
+// Reading ahead may name anything, for any thread, and changes nothing.
+TEST(ThreadPoolTest, ReadsAheadOfWhatNeedNotExist) {
+  ThreadPool pool(3);
+  for (int i = 0; i < 200; ++i) {
+    const std::vector<std::byte> soon_gone(size_t{1} << 14);
+    for (int thread = 0; thread < pool.threads(); ++thread) {
+      pool.ReadAhead(thread, i % 2 == 0 ? std::span(soon_gone)
+                                        : std::span<const std::byte>(
+                                              reinterpret_cast<const std::byte*>(64), 4096));
+    }
+    ASSERT_NO_FATAL_FAILURE(CheckEveryTaskRunsOnce(pool, i % 5));
+  }
+}
+
 TEST(ThreadPoolTest, NoTasksNeverCallsTheTask) {
   ThreadPool pool(3);
   bool called = false;

@@ -29,7 +29,6 @@ struct Engine::Scratch {
   Workspace work;
   AlignedBuffer<float> x;
   AlignedBuffer<float> cos_sin;
-  AlignedBuffer<float> logit_input;
   AlignedBuffer<float> logits;
   Activations head_input;
   // Chunks that begin and end within a step: one layer's block each, reused by every layer.
@@ -197,8 +196,10 @@ void Engine::RunRows(std::span<const Feed> feeds, std::span<const int64_t> begin
     batch.rows += counts[f];
   }
   EmbedRows(feeds, begin, counts, batch);
-  for (const Block& block : packed.blocks) {
-    Forward(*context_, block, batch, scratch.work, scratch.x.data());
+  for (size_t i = 0; i < packed.blocks.size(); ++i) {
+    const bool last = i + 1 == packed.blocks.size();
+    scratch.work.next = last ? std::vector{&packed.head} : FirstMatrices(packed.blocks[i + 1]);
+    Forward(*context_, packed.blocks[i], batch, scratch.work, scratch.x.data());
   }
   for (size_t f = 0; f < feeds.size(); ++f) {
     if (counts[f] == 0) continue;
@@ -258,22 +259,21 @@ void Engine::ComputeLogits(std::span<const Feed> feeds, std::span<const int64_t>
   const PackedModel& packed = model_->packed();
   for (size_t first = 0; first < wanted.size(); first += kLogitRows) {
     const size_t count = std::min(wanted.size() - first, static_cast<size_t>(kLogitRows));
-    scratch_->logit_input.Reset(count * static_cast<size_t>(config.hidden));
     scratch_->logits.Reset(count * static_cast<size_t>(config.vocab));
-    for (size_t i = 0; i < count; ++i) {
-      RmsNorm(*context_,
-              {.x = scratch_->x.data() + wanted[first + i].batch_row * config.hidden,
-               .weight = packed.final_norm.data(),
-               .y = scratch_->logit_input.data() + i * static_cast<size_t>(config.hidden),
-               .rows = 1,
-               .n = config.hidden,
-               .eps = static_cast<float>(config.norm_eps)});
-    }
-    scratch_->head_input.Assign(scratch_->logit_input.data(), static_cast<int64_t>(count),
-                                config.hidden);
-    Gemm(*context_, packed.head,
-         scratch_->head_input.For(*context_, packed.head, scratch_->work.observer),
-         scratch_->logits.data());
+    RowSource norm = RmsNormRows(context_->isa, {.x = scratch_->x.data(),
+                                                 .weight = packed.final_norm.data(),
+                                                 .rows = batch_row,
+                                                 .n = config.hidden,
+                                                 .eps = static_cast<float>(config.norm_eps)});
+    scratch_->head_input.Assign(
+        {static_cast<int64_t>(count), config.hidden, norm.cost, [&](int64_t row, float* out) {
+           norm.fill(wanted[first + static_cast<size_t>(row)].batch_row, out);
+         }});
+    const PreparedRows& input =
+        scratch_->head_input.For(*context_, packed.head, scratch_->work.observer);
+    // The next step follows when a token has been chosen.
+    ReadAhead(*context_, FirstMatrices(packed.blocks[0]));
+    Gemm(*context_, packed.head, input, scratch_->logits.data());
     for (size_t i = 0; i < count; ++i) {
       const Wanted& row = wanted[first + i];
       if (!feeds[row.feed].on_logits) continue;

@@ -9,13 +9,25 @@ void Activations::Assign(const float* x, int64_t rows, int64_t k) {
   x_ = x;
   rows_ = rows;
   k_ = k;
+  source_.fill = nullptr;
   std::fill(std::begin(ready_), std::end(ready_), false);
+}
+
+void Activations::Assign(RowSource source) {
+  values_.Reset(static_cast<size_t>(source.rows * source.k));
+  Assign(values_.data(), source.rows, source.k);
+  source_ = std::move(source);
 }
 
 const PreparedRows& Activations::For(Context& context, PackedFormat format) {
   const auto index = static_cast<size_t>(format);
   if (!ready_[index]) {
-    PrepareRows(context, format, x_, rows_, k_, &prepared_[index]);
+    if (source_.fill) {
+      PrepareRows(context, format, source_, values_.data(), &prepared_[index]);
+      source_.fill = nullptr;
+    } else {
+      PrepareRows(context, format, x_, rows_, k_, &prepared_[index]);
+    }
     ready_[index] = true;
   }
   return prepared_[index];
@@ -23,12 +35,13 @@ const PreparedRows& Activations::For(Context& context, PackedFormat format) {
 
 const PreparedRows& Activations::For(Context& context, const PackedMatrix& weights,
                                      ActivationObserver* observer) {
+  const PreparedRows& prepared = For(context, weights.format);
   if (observer != nullptr) {
     std::vector<const float*> rows;
     for (int64_t row = 0; row < rows_; ++row) rows.push_back(x_ + row * k_);
     observer->Observe(weights, rows);
   }
-  return For(context, weights.format);
+  return prepared;
 }
 
 }  // namespace ringlet

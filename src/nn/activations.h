@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "base/aligned.h"
 #include "nn/observer.h"
 #include "ops/gemm/gemm.h"
 
@@ -12,6 +13,9 @@ class Activations {
  public:
   // Names [rows, k] values, which must stay in place until the next Assign.
   void Assign(const float* x, int64_t rows, int64_t k);
+  // Rows that are computed together with their first preparation.
+  void Assign(RowSource source);
+
   // The rows in `format`, prepared at the first call after Assign.
   const PreparedRows& For(Context& context, PackedFormat format);
 
@@ -19,6 +23,7 @@ class Activations {
   const PreparedRows& For(Context& context, const PackedMatrix& weights,
                           ActivationObserver* observer);
 
+  // The values; those of a source exist after a call of For.
   const float* x() const { return x_; }
   int64_t rows() const { return rows_; }
 
@@ -26,6 +31,8 @@ class Activations {
   const float* x_ = nullptr;
   int64_t rows_ = 0;
   int64_t k_ = 0;
+  RowSource source_;  // without a function once its rows are computed
+  AlignedBuffer<float> values_;
   bool ready_[3] = {false, false, false};
   PreparedRows prepared_[3];
 };

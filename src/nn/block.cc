@@ -17,24 +17,28 @@ template <typename Apply>
 void Residual(Context& context, const std::vector<float>& weight, float eps, int64_t rows,
               Workspace& work, AlignedBuffer<float>& y, float* x, const Apply& apply) {
   const auto n = static_cast<int64_t>(weight.size());
-  work.norm.Reset(static_cast<size_t>(rows * n));
   y.Reset(static_cast<size_t>(rows * n));
-  RmsNorm(
-      context,
-      {.x = x, .weight = weight.data(), .y = work.norm.data(), .rows = rows, .n = n, .eps = eps});
-  work.input.Assign(work.norm.data(), rows, n);
+  work.input.Assign(RmsNormRows(
+      context.isa, {.x = x, .weight = weight.data(), .rows = rows, .n = n, .eps = eps}));
   apply(y.data());
   AddRows(context, rows, n, y.data(), x);
 }
 
 }  // namespace
 
+std::vector<const PackedMatrix*> FirstMatrices(const Block& block) {
+  return std::visit([](const auto& mixer) { return FirstMatrices(mixer); }, block.mixer);
+}
+
 void Forward(Context& context, const Block& block, const Batch& batch, Workspace& work, float* x) {
+  std::vector<const PackedMatrix*> after = std::move(work.next);
+  work.next = std::visit([](const auto& ffn) { return FirstMatrices(ffn); }, block.feed_forward);
   Residual(context, block.input_norm, block.eps, batch.rows, work, work.block_output, x,
            [&](float* y) {
              std::visit([&](const auto& mixer) { Forward(context, mixer, batch, work, y); },
                         block.mixer);
            });
+  work.next = std::move(after);
   Residual(
       context, block.post_norm, block.eps, batch.rows, work, work.block_output, x, [&](float* y) {
         std::visit([&](const auto& ffn) { Forward(context, ffn, work, y); }, block.feed_forward);

@@ -19,7 +19,11 @@ struct Block {
   float eps = 1e-6f;
 };
 
-// x [rows, hidden] fp32, the residual stream, updated in place.
+// What Forward multiplies first, in order.
+std::vector<const PackedMatrix*> FirstMatrices(const Block& block);
+
+// x [rows, hidden] fp32, the residual stream, updated in place. work.next on entry: what is
+// multiplied first after the block.
 void Forward(Context& context, const Block& block, const Batch& batch, Workspace& work, float* x);
 
 }  // namespace ringlet

@@ -1,5 +1,7 @@
 #include "nn/feed_forward.h"
 
+#include <array>
+
 #include "base/memory.h"
 #include "ops/parallel_rows.h"
 #include "ops/router/router.h"
@@ -32,8 +34,10 @@ void Route(Context& context, const Moe& moe, int64_t rows, Workspace& work) {
   work.router_logits.Reset(static_cast<size_t>(rows * experts));
   work.expert_ids.Reset(static_cast<size_t>(rows * moe.top_k));
   work.expert_weights.Reset(static_cast<size_t>(rows * moe.top_k));
-  Gemm(context, moe.router, work.input.For(context, moe.router, work.observer),
-       work.router_logits.data());
+  const PreparedRows& input = work.input.For(context, moe.router, work.observer);
+  // The experts are not known yet.
+  if (moe.shared) ReadAhead(context, std::array{&moe.shared->gate_up});
+  Gemm(context, moe.router, input, work.router_logits.data());
   Router(context, {
                       .logits = work.router_logits.data(),
                       .bias = moe.expert_bias.empty() ? nullptr : moe.expert_bias.data(),
@@ -82,14 +86,20 @@ void Combine(Context& context, const Moe& moe, int64_t rows, int64_t hidden, con
 
 }  // namespace
 
+std::vector<const PackedMatrix*> FirstMatrices(const Mlp& mlp) { return {&mlp.gate_up}; }
+
+std::vector<const PackedMatrix*> FirstMatrices(const Moe& moe) { return {&moe.router}; }
+
 void Forward(Context& context, const Mlp& mlp, Workspace& work, float* y) {
   const int64_t rows = work.input.rows();
   work.wide.Reset(static_cast<size_t>(rows * mlp.gate_up.n));
-  work.narrow.Reset(static_cast<size_t>(rows * mlp.ffn()));
-  Gemm(context, mlp.gate_up, work.input.For(context, mlp.gate_up, work.observer), work.wide.data());
-  SwiGlu(context, work.wide.data(), rows, mlp.ffn(), work.narrow.data());
-  work.inner.Assign(work.narrow.data(), rows, mlp.ffn());
-  Gemm(context, mlp.down, work.inner.For(context, mlp.down, work.observer), y);
+  const PreparedRows& input = work.input.For(context, mlp.gate_up, work.observer);
+  ReadAhead(context, std::array{&mlp.down});
+  Gemm(context, mlp.gate_up, input, work.wide.data());
+  work.inner.Assign(SwiGluRows(context.isa, work.wide.data(), rows, mlp.ffn()));
+  const PreparedRows& inner = work.inner.For(context, mlp.down, work.observer);
+  ReadAhead(context, work.next);
+  Gemm(context, mlp.down, inner, y);
 }
 
 void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
@@ -102,14 +112,15 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
   const int64_t ffn = moe.experts[0].ffn();
   const int64_t hidden = moe.experts[0].down.n;
   work.wide.Reset(static_cast<size_t>(total * wide));
-  work.narrow.Reset(static_cast<size_t>(total * ffn));
   work.projected.Reset(static_cast<size_t>(total * hidden));
 
   // Routed and shared experts run in the same parallel regions.
   std::vector<GemmJob> jobs;
+  std::vector<const PackedMatrix*> down;
   for (size_t e = 0; e < slots.size(); ++e) {
     if (slots[e].empty()) continue;
     ++work.experts_read;
+    down.push_back(&moe.experts[e].down);
     const PackedMatrix& weights = moe.experts[e].gate_up;
     const PreparedRows& input = work.input.For(context, weights.format);
     ObserveExpert(weights, slots[e], moe.top_k, work.input.x(), work);
@@ -126,11 +137,12 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
     jobs.push_back(WholeJob(moe.shared->gate_up,
                             work.input.For(context, moe.shared->gate_up, work.observer),
                             work.shared_wide.data()));
+    down.push_back(&moe.shared->down);
   }
+  ReadAhead(context, down);
   Gemm(context, jobs);
 
-  SwiGlu(context, work.wide.data(), total, ffn, work.narrow.data());
-  work.inner.Assign(work.narrow.data(), total, ffn);
+  work.inner.Assign(SwiGluRows(context.isa, work.wide.data(), total, ffn));
   jobs.clear();
   for (size_t e = 0; e < slots.size(); ++e) {
     if (slots[e].empty()) continue;
@@ -147,14 +159,13 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
   }
   if (moe.shared) {
     const int64_t shared_ffn = moe.shared->ffn();
-    work.shared_narrow.Reset(static_cast<size_t>(rows * shared_ffn));
     work.shared_projected.Reset(static_cast<size_t>(rows * hidden));
-    SwiGlu(context, work.shared_wide.data(), rows, shared_ffn, work.shared_narrow.data());
-    work.shared_inner.Assign(work.shared_narrow.data(), rows, shared_ffn);
+    work.shared_inner.Assign(SwiGluRows(context.isa, work.shared_wide.data(), rows, shared_ffn));
     jobs.push_back(WholeJob(moe.shared->down,
                             work.shared_inner.For(context, moe.shared->down, work.observer),
                             work.shared_projected.data()));
   }
+  ReadAhead(context, work.next);
   Gemm(context, jobs);
   Combine(context, moe, rows, hidden, work, y);
 }

@@ -31,6 +31,10 @@ struct Moe {
   float routed_scale = 1.0f;
 };
 
+// What Forward multiplies first, in order.
+std::vector<const PackedMatrix*> FirstMatrices(const Mlp& mlp);
+std::vector<const PackedMatrix*> FirstMatrices(const Moe& moe);
+
 // y [rows, hidden] = block(u), u assigned to work.input.
 void Forward(Context& context, const Mlp& mlp, Workspace& work, float* y);
 

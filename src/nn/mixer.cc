@@ -1,5 +1,6 @@
 #include "nn/mixer.h"
 
+#include <array>
 #include <cmath>
 
 #include "ops/attention/attention.h"
@@ -59,13 +60,20 @@ float QueryScale(const MixerSpec& spec) {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(spec.kv.head_dim)));
 }
 
-void ProjectOut(Context& context, const PackedMatrix& out, const float* mixed, int64_t rows,
-                Workspace& work, float* y) {
-  work.inner.Assign(mixed, rows, out.k);
-  Gemm(context, out, work.inner.For(context, out, work.observer), y);
+// y = work.inner * out^T
+void ProjectOut(Context& context, const PackedMatrix& out, Workspace& work, float* y) {
+  const PreparedRows& inner = work.inner.For(context, out, work.observer);
+  ReadAhead(context, work.next);
+  Gemm(context, out, inner, y);
 }
 
 }  // namespace
+
+std::vector<const PackedMatrix*> FirstMatrices(const SoftmaxMixer& mixer) { return {&mixer.qkv}; }
+
+std::vector<const PackedMatrix*> FirstMatrices(const LightningMixer& mixer) {
+  return {&mixer.qkv, &mixer.gate};
+}
 
 void Forward(Context& context, const SoftmaxMixer& mixer, const Batch& batch, Workspace& work,
              float* y) {
@@ -96,13 +104,15 @@ void Forward(Context& context, const SoftmaxMixer& mixer, const Batch& batch, Wo
     }
     first_block += span.pages.size();
   }
+  ReadAhead(context, std::array{&mixer.out});
   Attention(context, {
                          .heads = mixer.spec.heads,
                          .kv = mixer.spec.kv,
                          .scale = QueryScale(mixer.spec),
                          .rows = rows,
                      });
-  ProjectOut(context, mixer.out, work.mixed.data(), batch.rows, work, y);
+  work.inner.Assign(work.mixed.data(), batch.rows, q_width);
+  ProjectOut(context, mixer.out, work, y);
 }
 
 void Forward(Context& context, const LightningMixer& mixer, const Batch& batch, Workspace& work,
@@ -136,23 +146,23 @@ void Forward(Context& context, const LightningMixer& mixer, const Batch& batch, 
     });
     first_block += span.chunks.size();
   }
+  ReadAhead(context, std::array{&mixer.out});
   Lightning(context, {
                          .kv = spec.kv,
                          .scale = QueryScale(spec),
                          .decay = &mixer.decay,
                          .feeds = feeds,
                      });
-  GroupNormGate(context, {
-                             .x = work.mixed.data(),
-                             .gate = work.gate.data(),
-                             .weight = mixer.group_norm.data(),
-                             .y = work.mixed.data(),
-                             .rows = batch.rows,
-                             .n = width,
-                             .groups = mixer.groups,
-                             .eps = spec.eps,
-                         });
-  ProjectOut(context, mixer.out, work.mixed.data(), batch.rows, work, y);
+  work.inner.Assign(GroupNormGateRows(context.isa, {
+                                                       .x = work.mixed.data(),
+                                                       .gate = work.gate.data(),
+                                                       .weight = mixer.group_norm.data(),
+                                                       .rows = batch.rows,
+                                                       .n = width,
+                                                       .groups = mixer.groups,
+                                                       .eps = spec.eps,
+                                                   }));
+  ProjectOut(context, mixer.out, work, y);
 }
 
 }  // namespace ringlet

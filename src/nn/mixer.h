@@ -43,6 +43,10 @@ struct LightningMixer {
   DecayTable decay;
 };
 
+// What Forward multiplies first, in order.
+std::vector<const PackedMatrix*> FirstMatrices(const SoftmaxMixer& mixer);
+std::vector<const PackedMatrix*> FirstMatrices(const LightningMixer& mixer);
+
 // y [rows, hidden] = mixer(u), u assigned to work.input. Stores keys and values of the rows and,
 // for lightning layers, the anchors of completed chunks.
 void Forward(Context& context, const SoftmaxMixer& mixer, const Batch& batch, Workspace& work,

@@ -13,18 +13,15 @@ namespace ringlet {
 struct Workspace {
   ActivationObserver* observer = nullptr;  // sees the inputs of every matrix; usually none
   Activations input;                       // of a mixer or feed-forward block
-  Activations inner;                       // of its output projection
-  AlignedBuffer<float> norm;
+  Activations inner;                       // of its output or down projection
   AlignedBuffer<float> block_output;
   AlignedBuffer<float> qkv;
   AlignedBuffer<float> q;
   AlignedBuffer<float> mixed;
   AlignedBuffer<float> gate;
-  AlignedBuffer<float> wide;    // gate | up
-  AlignedBuffer<float> narrow;  // swiglu output
+  AlignedBuffer<float> wide;  // gate | up
   AlignedBuffer<float> projected;
   AlignedBuffer<float> shared_wide;
-  AlignedBuffer<float> shared_narrow;
   AlignedBuffer<float> shared_projected;
   Activations shared_inner;
   AlignedBuffer<float> router_logits;
@@ -33,6 +30,8 @@ struct Workspace {
   // Routed experts that some row chose, summed over layers and steps: what bench counts bytes by.
   int64_t experts_read = 0;
   std::vector<const std::byte*> block_pointers;
+  // What is multiplied first after the part in progress: threads that would wait begin to read it.
+  std::vector<const PackedMatrix*> next;
 };
 
 }  // namespace ringlet

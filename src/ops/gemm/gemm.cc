@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "ops/gemm/gemm_kernels.h"
+#include "ops/parallel_rows.h"
 
 namespace ringlet {
 namespace {
@@ -57,32 +58,60 @@ void RunTask(const GemmKernels& kernels, const Task& task) {
   }
 }
 
+// Work of preparing one value, in the units of ParallelRows.
+constexpr int64_t kPrepareCost = 4;
+
 }  // namespace
+
+// Makes room for rows in a format and fills them.
+class RowPreparer {
+ public:
+  RowPreparer(const IsaChoice& isa, PackedFormat format, int64_t rows, int64_t k, PreparedRows* out)
+      : kernels_(SelectKernels(GemmTables(), isa)), out_(out) {
+    int64_t bytes = k * 4;
+    if (format == PackedFormat::kBf16) bytes = kernels_.bf16_row_bytes(k);
+    if (format == PackedFormat::kQuant) {
+      bytes = k / kQuantGroup * static_cast<int64_t>(sizeof(QuantActGroup));
+    }
+    out->format_ = format;
+    out->rows_ = rows;
+    out->k_ = k;
+    out->row_bytes_ = (bytes + 63) / 64 * 64;
+    out->data_.Reset(static_cast<size_t>(out->row_bytes_ * rows));
+  }
+
+  void Prepare(const float* x, int64_t i) const {
+    std::byte* row = out_->data_.data() + i * out_->row_bytes_;
+    switch (out_->format_) {
+      case PackedFormat::kF32:
+        std::memcpy(row, x, static_cast<size_t>(out_->k_) * 4);
+        return;
+      case PackedFormat::kBf16:
+        return kernels_.prepare_bf16(x, out_->k_, row);
+      case PackedFormat::kQuant:
+        return kernels_.prepare_quant(x, out_->k_, row);
+    }
+  }
+
+ private:
+  const GemmKernels& kernels_;
+  PreparedRows* out_;
+};
 
 void PrepareRows(Context& context, PackedFormat format, const float* x, int64_t rows, int64_t k,
                  PreparedRows* out) {
-  const GemmKernels& kernels = SelectKernels(GemmTables(), context.isa);
-  int64_t bytes = k * 4;
-  if (format == PackedFormat::kBf16) bytes = kernels.bf16_row_bytes(k);
-  if (format == PackedFormat::kQuant) {
-    bytes = k / kQuantGroup * static_cast<int64_t>(sizeof(QuantActGroup));
-  }
-  out->format_ = format;
-  out->rows_ = rows;
-  out->k_ = k;
-  out->row_bytes_ = (bytes + 63) / 64 * 64;
-  out->data_.Reset(static_cast<size_t>(out->row_bytes_ * rows));
-  const auto prepare = [&](int64_t i, int) {
-    std::byte* row = out->data_.data() + i * out->row_bytes_;
-    if (format == PackedFormat::kF32) std::memcpy(row, x + i * k, static_cast<size_t>(k) * 4);
-    if (format == PackedFormat::kBf16) kernels.prepare_bf16(x + i * k, k, row);
-    if (format == PackedFormat::kQuant) kernels.prepare_quant(x + i * k, k, row);
-  };
-  if (rows <= 4) {  // cheaper than waking the workers
-    for (int64_t i = 0; i < rows; ++i) prepare(i, 0);
-  } else {
-    context.pool.ParallelFor(rows, prepare);
-  }
+  const RowPreparer preparer(context.isa, format, rows, k, out);
+  ParallelRows(context, rows, kPrepareCost * k,
+               [&](int64_t row) { preparer.Prepare(x + row * k, row); });
+}
+
+void PrepareRows(Context& context, PackedFormat format, const RowSource& source, float* x,
+                 PreparedRows* out) {
+  const RowPreparer preparer(context.isa, format, source.rows, source.k, out);
+  ParallelRows(context, source.rows, source.cost + kPrepareCost * source.k, [&](int64_t row) {
+    source.fill(row, x + row * source.k);
+    preparer.Prepare(x + row * source.k, row);
+  });
 }
 
 void Gemm(Context& context, std::span<const GemmJob> jobs) {
@@ -91,6 +120,26 @@ void Gemm(Context& context, std::span<const GemmJob> jobs) {
   context.pool.ParallelFor(static_cast<int64_t>(tasks.size()), [&](int64_t i, int) {
     RunTask(kernels, tasks[static_cast<size_t>(i)]);
   });
+}
+
+void ReadAhead(Context& context, std::span<const PackedMatrix* const> next) {
+  // Half of a second-level cache.
+  constexpr int64_t kBytes = 256 << 10;
+  int64_t panels = 0;
+  for (const PackedMatrix* matrix : next) panels += matrix->panels();
+  for (int thread = 0; thread < context.pool.threads(); ++thread) {
+    // The first panel of the thread's run of tasks.
+    int64_t panel = panels * thread / context.pool.threads();
+    for (const PackedMatrix* matrix : next) {
+      const int64_t left = matrix->panels() - panel;
+      if (left > 0) {
+        const int64_t bytes = std::min(kBytes, left * matrix->panel_bytes);
+        context.pool.ReadAhead(thread, {matrix->panel(panel), static_cast<size_t>(bytes)});
+        break;
+      }
+      panel = -left;
+    }
+  }
 }
 
 GemmJob WholeJob(const PackedMatrix& weights, const PreparedRows& x, float* y) {

@@ -25,6 +25,7 @@
 #include "base/aligned.h"
 #include "ops/context.h"
 #include "ops/gemm/packed_matrix.h"
+#include "ops/row_source.h"
 
 namespace ringlet {
 
@@ -32,12 +33,13 @@ namespace ringlet {
 class PreparedRows {
  public:
   const std::byte* row(int64_t i) const { return data_.data() + i * row_bytes_; }
+  int64_t row_bytes() const { return row_bytes_; }  // a multiple of 64; the end may be unused
   int64_t rows() const { return rows_; }
   int64_t k() const { return k_; }
   PackedFormat format() const { return format_; }
 
  private:
-  friend void PrepareRows(Context&, PackedFormat, const float*, int64_t, int64_t, PreparedRows*);
+  friend class RowPreparer;
   PackedFormat format_ = PackedFormat::kF32;
   int64_t rows_ = 0;
   int64_t k_ = 0;
@@ -47,6 +49,11 @@ class PreparedRows {
 
 // x: [rows, k] fp32, row-major, contiguous.
 void PrepareRows(Context& context, PackedFormat format, const float* x, int64_t rows, int64_t k,
+                 PreparedRows* out);
+
+// The same for rows that are computed first, into x: an operator and the quantizing of its result
+// in one region.
+void PrepareRows(Context& context, PackedFormat format, const RowSource& source, float* x,
                  PreparedRows* out);
 
 // One product: outputs[i][0..n) = inputs[i] * weights^T. Input rows may repeat; output rows may
@@ -65,6 +72,10 @@ void Gemm(Context& context, std::span<const GemmJob> jobs);
 
 // WholeJob alone.
 void Gemm(Context& context, const PackedMatrix& weights, const PreparedRows& x, float* y);
+
+// Says what the next Gemm multiplies, in the order of its jobs: threads that have done their part
+// of the region before it, which opens next, begin to read.
+void ReadAhead(Context& context, std::span<const PackedMatrix* const> next);
 
 // Float64 reference on unpacked weights and original inputs: y[M, N], row-major.
 void GemmRef(const PackedMatrix& weights, const float* x, int64_t rows, double* y);

@@ -1,5 +1,7 @@
 #include "ops/gemm/gemm.h"
 
+#include <algorithm>
+#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -297,7 +299,8 @@ TEST_P(GemmTest, RowContract) {
   Rng rng(7);
   for (const WeightFormat& format : AllWeightFormats()) {
     Context one(isa(), 1);
-    const int64_t k = 96 + (format.is_quant() ? 0 : 3);
+    // Longer than what kernels of many rows take at once.
+    const int64_t k = format.is_quant() ? 608 : 99;
     const int64_t n = 150;
     const int64_t rows = 23;
     const TestWeights weights = MakeWeights(one, format, n, k, &rng);
@@ -331,6 +334,31 @@ TEST_P(GemmTest, RowContract) {
                                std::span<const float>(y.data() + i * n, n)))
               << format.name << " row " << i << " of " << count;
         }
+      }
+    }
+  }
+}
+
+// Rows of an operator, computed and prepared in one region.
+TEST_P(GemmTest, PreparesRowsOfASource) {
+  Rng rng(9);
+  for (const PackedFormat format :
+       {PackedFormat::kF32, PackedFormat::kBf16, PackedFormat::kQuant}) {
+    for (const int64_t rows : {1, 2, 7, 300}) {
+      Context context(isa(), 3);
+      const int64_t k = 128;  // of which no format leaves bytes unused
+      const std::vector<float> x = NormalFloats(&rng, rows * k);
+      PreparedRows want;
+      PrepareRows(context, format, x.data(), rows, k, &want);
+      const RowSource source{rows, k, 2 * k, [&](int64_t row, float* out) {
+                               std::copy_n(x.data() + row * k, k, out);
+                             }};
+      GuardedBuffer<float> values(static_cast<size_t>(rows * k));
+      PreparedRows fused;
+      PrepareRows(context, format, source, values.data(), &fused);
+      ASSERT_TRUE(SameBits(std::span<const float>(x), std::span<const float>(values.span())));
+      for (int64_t row = 0; row < rows; ++row) {
+        ASSERT_EQ(std::memcmp(want.row(row), fused.row(row), want.row_bytes()), 0) << row;
       }
     }
   }

@@ -6,12 +6,14 @@
 //                  is split into `groups` contiguous groups (a count, not a width)
 //   shapes   x, y, gate [rows, n]; w [n]; all fp32 row-major; y may be x
 //   order    the mean is a sum in vector lanes, then one fixed tree; rows are independent
+//   ...Rows  the same rows, computed one by one where they are used; y is not read
 //   errors   none; n >= 1, groups divides n
 #pragma once
 
 #include <cstdint>
 
 #include "ops/context.h"
+#include "ops/row_source.h"
 
 namespace ringlet {
 
@@ -24,6 +26,7 @@ struct RmsNormArgs {
   float eps = 1e-6f;
 };
 void RmsNorm(Context& context, const RmsNormArgs& args);
+RowSource RmsNormRows(const IsaChoice& isa, const RmsNormArgs& args);
 void RmsNormRef(const RmsNormArgs& args, double* y);
 
 struct GroupNormGateArgs {
@@ -37,6 +40,7 @@ struct GroupNormGateArgs {
   float eps = 1e-6f;
 };
 void GroupNormGate(Context& context, const GroupNormGateArgs& args);
+RowSource GroupNormGateRows(const IsaChoice& isa, const GroupNormGateArgs& args);
 void GroupNormGateRef(const GroupNormGateArgs& args, double* y);
 
 }  // namespace ringlet

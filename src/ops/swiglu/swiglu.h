@@ -9,10 +9,13 @@
 #include <cstdint>
 
 #include "ops/context.h"
+#include "ops/row_source.h"
 
 namespace ringlet {
 
 void SwiGlu(Context& context, const float* x, int64_t rows, int64_t n, float* y);
+// The same rows, computed one by one where they are used.
+RowSource SwiGluRows(const IsaChoice& isa, const float* x, int64_t rows, int64_t n);
 void SwiGluRef(const float* x, int64_t rows, int64_t n, double* y);
 
 }  // namespace ringlet
