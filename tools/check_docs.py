@@ -20,7 +20,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SKIPPED = 77
-BLOCK_SECONDS = 120
+BLOCK_SECONDS = 300
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 QUOTED_PATH = re.compile(
