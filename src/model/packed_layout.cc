@@ -29,9 +29,12 @@ void ForEachQuantLayout(const Visit& visit) {
   for (const ScaleType scales : {ScaleType::kF16, ScaleType::kF32}) {
     for (const bool has_min : {false, true}) {
       for (int zero_point = 0; zero_point <= 128; ++zero_point) {
-        visit(QuantLayout{4, 32, zero_point, has_min, scales});
-        visit(QuantLayout{8, 16, zero_point, has_min, scales});
-        visit(QuantLayout{8, 32, zero_point, has_min, scales});
+        for (const int bits : {4, 8}) {
+          for (const int group : {16, 32}) {
+            const QuantLayout layout = {bits, group, zero_point, has_min, scales};
+            if (IsSupported(layout)) visit(layout);
+          }
+        }
       }
     }
   }

@@ -38,6 +38,10 @@ void Include(const BlockCodeFormat& format, bool first, QuantLayout* layout) {
     layout->bits = 8;
     layout->zero_point = 0;
   }
+  // Rare forms have no kernels of their own.
+  if (layout->bits == 8 && (layout->group == 16 || layout->has_min)) {
+    layout->scales = ScaleType::kF32;
+  }
 }
 
 bool IsInteger(const MatrixSegment& segment) {

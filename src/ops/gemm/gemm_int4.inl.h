@@ -247,7 +247,5 @@ void Int4Tile(const GemmTile& tile) {
 
 void TileQuant(const GemmTile& tile) {
   if (tile.quant.scales == ScaleType::kInt8) return Int4Tile(tile);
-  if (tile.quant.bits == 4) return QuantTileLayout<4, 32>(tile);
-  if (tile.quant.group == 32) return QuantTileLayout<8, 32>(tile);
-  return QuantTileLayout<8, 16>(tile);
+  QuantTile(tile);
 }

@@ -373,13 +373,23 @@ void QuantTileFor(const GemmTile& tile) {
   }
 }
 
-template <int Bits, int Group>
-void QuantTileLayout(const GemmTile& tile) {
+// Those that IsSupported.
+void QuantTile(const GemmTile& tile) {
   const QuantLayout& quant = tile.quant;
-  if (quant.scales == ScaleType::kF32) {
-    if (quant.has_min) return QuantTileFor<QuantSpec<Bits, Group, true, true>>(tile);
-    return QuantTileFor<QuantSpec<Bits, Group, false, true>>(tile);
+  const bool wide = quant.scales == ScaleType::kF32;
+  if (quant.bits == 4) {
+    if (quant.has_min) {
+      return wide ? QuantTileFor<QuantSpec<4, 32, true, true>>(tile)
+                  : QuantTileFor<QuantSpec<4, 32, true, false>>(tile);
+    }
+    return wide ? QuantTileFor<QuantSpec<4, 32, false, true>>(tile)
+                : QuantTileFor<QuantSpec<4, 32, false, false>>(tile);
   }
-  if (quant.has_min) return QuantTileFor<QuantSpec<Bits, Group, true, false>>(tile);
-  return QuantTileFor<QuantSpec<Bits, Group, false, false>>(tile);
+  if (quant.group == 16) {
+    return quant.has_min ? QuantTileFor<QuantSpec<8, 16, true, true>>(tile)
+                         : QuantTileFor<QuantSpec<8, 16, false, true>>(tile);
+  }
+  if (quant.has_min) return QuantTileFor<QuantSpec<8, 32, true, true>>(tile);
+  return wide ? QuantTileFor<QuantSpec<8, 32, false, true>>(tile)
+              : QuantTileFor<QuantSpec<8, 32, false, false>>(tile);
 }

@@ -254,7 +254,7 @@ TEST_P(GemmTest, NanWeightReachesItsOutputAndNoOther) {
       ASSERT_EQ(std::isnan(got[i]), i % static_cast<size_t>(n) == 65) << i;
     }
   }
-  const QuantLayout layout{.bits = 8, .group = 16, .has_min = true, .scales = ScaleType::kF16};
+  const QuantLayout layout{.bits = 8, .group = 16, .has_min = true, .scales = ScaleType::kF32};
   const int64_t n = 67;
   const PackedMatrix packed =
       PackQuant(context, layout, n, 64, [&](int64_t row, const QuantRow& to) {
@@ -436,6 +436,24 @@ TEST(PackedMatrixTest, UnpacksWhatWasPacked) {
       }
     }
   }
+}
+
+TEST(PackedMatrixTest, LayoutsWithKernels) {
+  int count = 0;
+  for (const int bits : {2, 4, 8}) {
+    for (const int group : {8, 16, 32, 64}) {
+      for (const bool has_min : {false, true}) {
+        for (const ScaleType scales : {ScaleType::kF16, ScaleType::kF32}) {
+          count += IsSupported({bits, group, 0, has_min, scales});
+        }
+      }
+    }
+  }
+  EXPECT_EQ(count, 9);
+  EXPECT_TRUE(IsSupported(kInt4Layout));
+  EXPECT_FALSE(IsSupported({4, 32, 8, false, ScaleType::kInt8}));
+  EXPECT_FALSE(IsSupported({8, 16, 8, false, ScaleType::kInt8}));
+  EXPECT_FALSE(IsSupported({4, 16, 8, true, ScaleType::kInt8}));
 }
 
 TEST(PackedMatrixTest, SizeIsWhatTheHeaderSays) {

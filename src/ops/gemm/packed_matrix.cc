@@ -145,6 +145,16 @@ void UnpackQuantRow(const QuantLayout& layout, int64_t k, const std::byte* panel
 
 }  // namespace
 
+bool IsSupported(const QuantLayout& layout) {
+  if (layout.scales == ScaleType::kInt8) {
+    return layout.bits == 4 && layout.group == 16 && layout.zero_point == 8 && !layout.has_min;
+  }
+  if (layout.bits == 4) return layout.group == 32;
+  const bool wide = layout.scales == ScaleType::kF32;
+  return layout.bits == 8 && (layout.group == 32 || layout.group == 16) &&
+         (wide || (layout.group == 32 && !layout.has_min));
+}
+
 int64_t PanelBytes(PackedFormat format, const QuantLayout& quant, int64_t k) {
   switch (format) {
     case PackedFormat::kF32:
@@ -182,12 +192,8 @@ PackedMatrix PackFloat(Context& context, PackedFormat format, int64_t n, int64_t
 
 PackedMatrix PackQuant(Context& context, const QuantLayout& layout, int64_t n, int64_t k,
                        const std::function<void(int64_t row, const QuantRow& out)>& row) {
-  const bool int8_scales = layout.scales == ScaleType::kInt8;
   RINGLET_CHECK(k % kQuantGroup == 0, "K must be a multiple of the activation group");
-  RINGLET_CHECK(layout.group == (int8_scales ? 16 : 32) || (layout.group == 16 && layout.bits == 8),
-                "group size");
-  RINGLET_CHECK(!int8_scales || (layout.bits == 4 && layout.zero_point == 8 && !layout.has_min),
-                "int8 scales go with symmetric 4-bit codes");
+  RINGLET_CHECK(IsSupported(layout), "a layout with kernels");
   const auto groups = static_cast<size_t>(k / layout.group);
   const PackedMatrix shape{.format = PackedFormat::kQuant,
                            .quant = layout,

@@ -43,7 +43,7 @@ enum class ScaleType { kF16, kF32, kInt8 };
 
 struct QuantLayout {
   int bits = 8;    // 4 or 8
-  int group = 32;  // 16 or 32 inputs share a scale (4 bits: 32, with kInt8 scales 16)
+  int group = 32;  // inputs that share a scale
   int zero_point = 0;
   bool has_min = false;
   ScaleType scales = ScaleType::kF16;
@@ -61,6 +61,10 @@ struct QuantLayout {
 };
 inline constexpr QuantLayout kInt4Layout = {
     .bits = 4, .group = 16, .zero_point = 8, .has_min = false, .scales = ScaleType::kInt8};
+
+// Whether there are kernels for it: 4 bits in groups of 32, or kInt4Layout; 8 bits in groups of 16
+// or 32, with fp16 scales only in groups of 32 without minimums.
+bool IsSupported(const QuantLayout& layout);
 
 // Bytes of a panel of k inputs.
 int64_t PanelBytes(PackedFormat format, const QuantLayout& quant, int64_t k);
@@ -83,8 +87,8 @@ PackedMatrix PackFloat(Context& context, PackedFormat format, int64_t n, int64_t
                        const std::function<void(int64_t row, float* out)>& row);
 
 // Packs rows of codes: k codes (as int8; 0..15 for 4 bits), k/group scales and, with has_min,
-// k/group minimums. With kInt8, scales are integers in [-128, 127] and *multiplier is set, to a
-// power of two. k must be a multiple of kQuantGroup.
+// k/group minimums. `layout` must be supported. With kInt8, scales are integers in [-128, 127] and
+// *multiplier is set, to a power of two. k must be a multiple of kQuantGroup.
 struct QuantRow {
   int8_t* codes;
   float* scales;

@@ -28,10 +28,12 @@ inline std::vector<WeightFormat> AllWeightFormats() {
   std::vector<WeightFormat> formats = {{"f32", PackedFormat::kF32, {}},
                                        {"bf16", PackedFormat::kBf16, {}}};
   const auto add = [&](int bits, int group, int zero, bool has_min, ScaleType scales) {
+    const QuantLayout layout = {bits, group, zero, has_min, scales};
+    if (!IsSupported(layout)) return;
     const std::string name = "q" + std::to_string(bits) + "_group" + std::to_string(group) +
                              "_zero" + std::to_string(zero) + (has_min ? "_min" : "") +
                              (scales == ScaleType::kF32 ? "_wide" : "");
-    formats.push_back({name, PackedFormat::kQuant, {bits, group, zero, has_min, scales}});
+    formats.push_back({name, PackedFormat::kQuant, layout});
   };
   for (const ScaleType scales : {ScaleType::kF16, ScaleType::kF32}) {
     for (const bool has_min : {false, true}) {
