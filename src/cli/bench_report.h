@@ -20,15 +20,20 @@ struct BenchResult {
   int64_t packed_bytes = 0;
   // Weights, and keys, values and states of the largest point.
   int64_t expected_bytes = 0;
+  int64_t layers = 0;        // that are there
+  int64_t whole_layers = 0;  // that speeds are scaled to
   std::vector<BenchPoint> points;
+
+  bool scaled() const { return layers != whole_layers; }
 };
 
 // One line for each point; from the second result on also the first one's speed over its own.
+// Models with some of their layers are compared by the speed that all of them would have.
 std::string BenchText(const std::vector<BenchResult>& results);
 // `first`: the result that ratios are to; null for itself.
 OrderedJson BenchJson(const BenchResult& result, const BenchResult* first);
 
-// Tokens per second by depth and by length of prompt, with the rooflines.
+// Tokens per second by depth and by length of prompt, with the rooflines; of all layers.
 std::string BenchSvg(const std::vector<BenchResult>& results);
 
 }  // namespace ringlet::cli

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "bench/spread.h"
+#include "cli/bench_lists.h"
 #include "cli/load.h"
 #include "model/cost.h"
 #include "ops/limits/limits.h"
@@ -16,7 +17,7 @@
 namespace ringlet::cli {
 
 struct BenchPlan {
-  std::vector<int64_t> prefill = {512, 2048, 8192};       // prompt lengths
+  std::vector<Prompt> prefill = {{512}, {2048}, {8192}};
   std::vector<int64_t> depths = {0, 4096, 16384, 65536};  // decode, one sequence
   std::vector<int64_t> batches = {1, 4, 16};              // decode, at batch_depth
   int64_t batch_depth = 0;
@@ -32,6 +33,10 @@ struct BenchSample {
   double read_bytes = 0;
   // Decode: routed experts that a step's rows chose, summed over layers, mean over the steps.
   double experts = 0;
+  // What the speed and its roofline would be with all layers of a model of which only some are
+  // there; equal to those above when they are all there.
+  double whole_tokens_per_second = 0;
+  double whole_roofline = 0;
 };
 
 struct BenchPoint {
@@ -40,12 +45,17 @@ struct BenchPoint {
   int64_t tokens = 0;  // computed in a repetition, of each sequence
   int64_t depth = 0;   // before the first of them
   int64_t batch = 1;
-  StepCost cost;  // prefill: of all tokens; decode: mean of one step
+  double layer_factor = 1;  // layers of the whole model over those that are there
+  StepCost cost;            // prefill: of all tokens; decode: mean of one step
   std::vector<BenchSample> samples;
 };
 
-// Points of `plan` in the order of the report.
-std::vector<BenchPoint> PlanPoints(const BenchPlan& plan, const Model& model);
+// Points of `plan` in the order of the report. `model` has the first of `layers` layers (0: all).
+std::vector<BenchPoint> PlanPoints(const BenchPlan& plan, const Model& model, int64_t layers);
+
+// Whether the speed of a model of `layers` layers (0: as many) follows from that of `model`: it has
+// as many, or fewer that are all alike.
+Status CheckLayers(const Model& model, int64_t layers);
 
 // One repetition of `point`, added to its samples.
 Status MeasurePoint(const LoadedModel& loaded, Context& context, const MachineLimits& limits,

@@ -1,6 +1,5 @@
 // ringlet bench: speed at every depth, held against what the machine allows.
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <optional>
 
@@ -10,6 +9,7 @@
 #include "base/memory.h"
 #include "bench/page_cache.h"
 #include "cli/args.h"
+#include "cli/bench_lists.h"
 #include "cli/bench_ops.h"
 #include "cli/bench_report.h"
 #include "cli/bench_run.h"
@@ -27,27 +27,8 @@ namespace {
 constexpr int64_t kMaxTokens = int64_t{1} << 24;
 constexpr int64_t kMaxBatch = 1024;
 constexpr int64_t kMaxReps = 1000;
+constexpr int64_t kMaxLayers = 10000;
 constexpr int64_t kDefaultOpsDepth = 4096;
-
-// "512,2048": integers from `least` to `most`. "none" is the empty list.
-Result<std::vector<int64_t>> ParseList(const std::string& option, const std::string& text,
-                                       int64_t least, int64_t most) {
-  std::vector<int64_t> values;
-  if (text == "none") return values;
-  const char* at = text.data();
-  const char* end = at + text.size();
-  while (true) {
-    int64_t value = 0;
-    const auto [rest, error] = std::from_chars(at, end, value);
-    if (error != std::errc() || value < least || value > most || (rest != end && *rest != ',')) {
-      return BadInput(option, "", text,
-                      fmt::format("integers from {} to {} between commas, or none", least, most));
-    }
-    values.push_back(value);
-    if (rest == end) return values;
-    at = rest + 1;
-  }
-}
 
 class BenchCommand : public Command {
  public:
@@ -58,6 +39,7 @@ class BenchCommand : public Command {
   std::string_view footer() const override {
     return "Examples:\n  ringlet bench MODEL --prefill 512 --depth 0,16384 --batch none\n"
            "  ringlet bench MODEL OTHER --plot speed.svg\n"
+           "  ringlet bench MODEL QWEN8 --prefill 512,512@65536 --scale-layers 0,64\n"
            "  ringlet bench --ops --only attention --threads 1\n"
            "Two models are measured in alternation; ratios are MODEL's speed over OTHER's.\n"
            "With --ops MODEL may be the name of a preset [ring-mini-linear].";
@@ -66,11 +48,14 @@ class BenchCommand : public Command {
   void Declare(Args& args) override {
     args.OptionalPositional("MODEL", request_.path, "Checkpoint directory or GGUF file");
     args.OptionalPositional("OTHER", other_, "A model to compare with");
-    args.Option("--prefill", prefill_, "LIST", "Prompt lengths [512,2048,8192]");
+    args.Option("--prefill", prefill_, "LIST",
+                "Prompt lengths; 512@65536: of 512 tokens after 65536 [512,2048,8192]");
     args.Option("--depth", depth_, "LIST", "Context lengths to decode at [0,4096,16384,65536]");
     args.Option("--batch", batch_, "LIST", "Sequences decoding together [1,4,16]");
     args.Option("--batch-depth", plan_.batch_depth, "N", "Context length of each of them [0]");
     args.Option("--decode", plan_.decode_tokens, "N", "Tokens to decode at each point [32]");
+    args.Option("--scale-layers", scale_layers_, "LIST",
+                "Layers of each model of which only the first are there; 0: all are [0]");
     args.Option("--reps", plan_.reps, "N", "Repetitions of everything [3]");
     args.Option("--compute", request_.compute, "TYPE", "Arithmetic: bf16 or f32 [bf16]");
     args.Option("--kv-dtype", request_.kv_dtype, "TYPE", "Keys and values: bf16 or int8 [bf16]");
@@ -94,9 +79,9 @@ class BenchCommand : public Command {
   Status CheckArguments() {
     RINGLET_RETURN_IF_ERROR(CheckCompute(request_.compute));
     RINGLET_RETURN_IF_ERROR(CheckKvDtype(request_.kv_dtype));
-    RINGLET_ASSIGN_OR_RETURN(plan_.prefill, ParseList("--prefill", prefill_, 1, kMaxTokens));
-    RINGLET_ASSIGN_OR_RETURN(plan_.depths, ParseList("--depth", depth_, 0, kMaxTokens));
-    RINGLET_ASSIGN_OR_RETURN(plan_.batches, ParseList("--batch", batch_, 1, kMaxBatch));
+    RINGLET_ASSIGN_OR_RETURN(plan_.prefill, ParsePrompts("--prefill", prefill_, kMaxTokens));
+    RINGLET_ASSIGN_OR_RETURN(plan_.depths, ParseNumbers("--depth", depth_, 0, kMaxTokens));
+    RINGLET_ASSIGN_OR_RETURN(plan_.batches, ParseNumbers("--batch", batch_, 1, kMaxBatch));
     struct Bound {
       const char* option;
       int64_t value;
@@ -110,6 +95,14 @@ class BenchCommand : public Command {
       return BadInput(b.option, "", fmt::format("{}", b.value),
                       fmt::format("{} to {}", b.least, b.most));
     }
+    RINGLET_ASSIGN_OR_RETURN(layers_, ParseNumbers("--scale-layers", scale_layers_, 0, kMaxLayers));
+    const size_t models = other_.empty() ? 1 : 2;
+    if (layers_.empty()) layers_.assign(models, 0);
+    if (layers_.size() != models) {
+      return BadInput(
+          "--scale-layers", "", scale_layers_,
+          fmt::format("{}, one for each model", models == 1 ? "a number" : "2 numbers"));
+    }
     plan_.step_rows = request_.max_step_rows;
     if (!ops_ && request_.path.empty()) {
       return BadInput("MODEL", "", "none", "a checkpoint directory or GGUF file, or --ops");
@@ -117,14 +110,17 @@ class BenchCommand : public Command {
     if (!ops_ && !ops_request_.only.empty()) {
       return BadInput("--only", "", ops_request_.only, "--ops with it");
     }
+    if (ops_ && layers_[0] != 0) {
+      return BadInput("--scale-layers", "", scale_layers_, "no --ops with it");
+    }
     if (ops_ && !(other_.empty() && plot_.empty())) {
       return BadInput("--ops", "", other_.empty() ? plot_ : other_, "one MODEL and no plot");
     }
     return Status::Ok();
   }
 
-  // Opens and packs `path`; what it takes goes to `result`.
-  Result<LoadedModel> Load(Checkpoint checkpoint, const GlobalOptions& globals,
+  // Packs a checkpoint with the first of `layers` layers; what it takes goes to `result`.
+  Result<LoadedModel> Load(Checkpoint checkpoint, int64_t layers, const GlobalOptions& globals,
                            BenchResult* result) const {
     result->path = checkpoint.path;
     result->cached_share =
@@ -134,7 +130,10 @@ class BenchCommand : public Command {
     const PackedModel& packed = loaded.model->packed();
     result->load_seconds = loaded.pack_seconds;
     result->packed_bytes = static_cast<int64_t>(packed.bytes);
-    result->points = PlanPoints(plan_, *loaded.model);
+    RINGLET_RETURN_IF_ERROR(CheckLayers(*loaded.model, layers));
+    result->layers = std::ssize(packed.blocks);
+    result->whole_layers = layers == 0 ? result->layers : layers;
+    result->points = PlanPoints(plan_, *loaded.model, layers);
     int64_t sequences = 0;
     for (const BenchPoint& point : result->points) {
       sequences = std::max(sequences, SequenceBytes(point, *loaded.model));
@@ -162,8 +161,8 @@ class BenchCommand : public Command {
       Result<Checkpoint> checkpoint = OpenCheckpoint(path);
       if (!checkpoint.ok()) return ModelFailure(checkpoint.status());
       BenchResult result;
-      RINGLET_ASSIGN_OR_RETURN(LoadedModel loaded,
-                               Load(std::move(checkpoint).value(), globals, &result));
+      RINGLET_ASSIGN_OR_RETURN(LoadedModel loaded, Load(std::move(checkpoint).value(),
+                                                        layers_[models.size()], globals, &result));
       result.path = path;
       const auto begin = std::chrono::steady_clock::now();
       TouchWeights(context, loaded.model->packed());
@@ -292,6 +291,8 @@ class BenchCommand : public Command {
   std::string prefill_ = "512,2048,8192";
   std::string depth_ = "0,4096,16384,65536";
   std::string batch_ = "1,4,16";
+  std::string scale_layers_ = "none";
+  std::vector<int64_t> layers_;  // of each model; 0: those that are there
   BenchPlan plan_;
   OpsRequest ops_request_;
   bool ops_ = false;

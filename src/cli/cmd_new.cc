@@ -1,5 +1,6 @@
 // ringlet new: a random-weight checkpoint of a true shape.
 #include <cstdint>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -40,6 +41,7 @@ class NewCommand : public Command {
                 "Type of the weights: bf16, f32, or packed int8 or int4");
     args.Option("--head-dtype", head_dtype_, "TYPE",
                 "Type of the output head of a packed model: int8 or int4");
+    args.Option("--layers", layers_, "N", "Only the first N layers, to time a model of many");
     args.Option("--scale", scale_, "X", "Multiplies the standard deviation of every matrix");
   }
 
@@ -85,9 +87,22 @@ class NewCommand : public Command {
     return {};
   }
 
+  // With the layers that were asked for.
+  Result<OrderedJson> ConfigOf(const Preset& preset) const {
+    RINGLET_ASSIGN_OR_RETURN(OrderedJson config, PresetJson(preset));
+    if (!layers_) return config;
+    const auto all = config["num_hidden_layers"].get<int64_t>();
+    if (*layers_ < 1 || *layers_ > all) {
+      return BadInput("--layers", "", fmt::to_string(*layers_), fmt::format("1 to {}", all));
+    }
+    config["num_hidden_layers"] = *layers_;
+    return config;
+  }
+
   Outcome Write(const GlobalOptions& globals, RandomCheckpointOptions& options) const {
     RINGLET_ASSIGN_OR_RETURN(const Preset* preset, FindPresetByAnyName(preset_));
-    RINGLET_ASSIGN_OR_RETURN(const OrderedJson config, PresetJson(*preset));
+    const Result<OrderedJson> config = ConfigOf(*preset);
+    if (!config.ok()) return Outcome::Usage(config.status().message());
     Progress progress("Writing", ProgressUnit::kBytes, globals.quiet);
     uint64_t bytes = 0;
     options.progress = [&](uint64_t done, uint64_t total) {
@@ -95,12 +110,9 @@ class NewCommand : public Command {
       bytes = total;
     };
     RINGLET_RETURN_IF_ERROR(
-        WriteRandomCheckpoint(config, std::string(preset->generation), directory_, options));
+        WriteRandomCheckpoint(*config, std::string(preset->generation), directory_, options));
     progress.Finish();
-    if (!globals.quiet) {
-      fmt::print("{}: {} weights of shape {}, {}\n", directory_, dtype_, preset->name,
-                 FormatBytes(bytes));
-    }
+    if (!globals.quiet) PrintResult(*preset, bytes);
     return {};
   }
 
@@ -112,7 +124,8 @@ class NewCommand : public Command {
     }
     if (scale_ != 1.0) return Outcome::Usage("--scale: expected bf16 or f32 weights with it");
     RINGLET_ASSIGN_OR_RETURN(const Preset* preset, FindPresetByAnyName(preset_));
-    RINGLET_ASSIGN_OR_RETURN(const OrderedJson config, PresetJson(*preset));
+    const Result<OrderedJson> config = ConfigOf(*preset);
+    if (!config.ok()) return Outcome::Usage(config.status().message());
     RINGLET_ASSIGN_OR_RETURN(const IsaChoice isa, ChooseIsa(globals));
     Context context(isa, ThreadCount(globals));
     Progress progress("Writing", ProgressUnit::kBytes, globals.quiet);
@@ -126,13 +139,16 @@ class NewCommand : public Command {
       bytes = total;
     };
     RINGLET_RETURN_IF_ERROR(
-        WriteRandomPacked(config, std::string(preset->generation), directory_, context, options));
+        WriteRandomPacked(*config, std::string(preset->generation), directory_, context, options));
     progress.Finish();
-    if (!globals.quiet) {
-      fmt::print("{}: {} weights of shape {}, {}\n", directory_, dtype_, preset->name,
-                 FormatBytes(bytes));
-    }
+    if (!globals.quiet) PrintResult(*preset, bytes);
     return {};
+  }
+
+  void PrintResult(const Preset& preset, uint64_t bytes) const {
+    const std::string layers = layers_ ? fmt::format(", {} layers", *layers_) : "";
+    fmt::print("{}: {} weights of shape {}{}, {}\n", directory_, dtype_, preset.name, layers,
+               FormatBytes(bytes));
   }
 
   std::string preset_;
@@ -142,6 +158,7 @@ class NewCommand : public Command {
   uint64_t seed_ = 0;
   std::string dtype_ = "bf16";
   std::string head_dtype_ = "int8";
+  std::optional<int64_t> layers_;
   double scale_ = 1.0;
 };
 

@@ -98,6 +98,36 @@ void AddLightning(const MixerSpec& spec, const StepShape& shape, StepCost* cost)
   cost->fp32_ops += ops;
 }
 
+// One layer: what all rows share goes to `cost`, what each sequence adds to `mixing`.
+void AddBlock(const Block& block, const StepShape& shape, StepCost* cost, StepCost* mixing) {
+  const int64_t rows = shape.sequences * shape.rows;
+  const auto count = static_cast<double>(rows);
+  if (const auto* softmax = std::get_if<SoftmaxMixer>(&block.mixer)) {
+    AddMatrix(softmax->qkv, count, cost);
+    AddMatrix(softmax->out, count, cost);
+    AddSoftmax(softmax->spec, shape, mixing);
+  } else {
+    const auto& lightning = std::get<LightningMixer>(block.mixer);
+    AddMatrix(lightning.qkv, count, cost);
+    AddMatrix(lightning.gate, count, cost);
+    AddMatrix(lightning.out, count, cost);
+    AddLightning(lightning.spec, shape, mixing);
+  }
+  if (const auto* mlp = std::get_if<Mlp>(&block.feed_forward)) {
+    AddMlp(*mlp, count, cost);
+  } else {
+    AddMoe(std::get<Moe>(block.feed_forward), rows, cost);
+  }
+}
+
+StepCost CostOfHead(const PackedModel& model, int64_t rows) {
+  StepCost cost;
+  if (rows == 0) return cost;
+  cost.head_bytes = MatrixBytes(model.head);
+  AddOps(model.head, static_cast<double>(rows), &cost);
+  return cost;
+}
+
 }  // namespace
 
 StepCost& StepCost::operator+=(const StepCost& other) {
@@ -113,6 +143,14 @@ StepCost& StepCost::operator+=(const StepCost& other) {
   return *this;
 }
 
+StepCost& StepCost::operator*=(double factor) {
+  for (double* part : {&weight_bytes, &expert_bytes, &experts, &head_bytes, &kv_bytes, &state_bytes,
+                       &int8_ops, &bf16_ops, &fp32_ops}) {
+    *part *= factor;
+  }
+  return *this;
+}
+
 double ExpectedExperts(int64_t experts, int64_t top_k, int64_t rows) {
   const double missed = 1.0 - static_cast<double>(top_k) / static_cast<double>(experts);
   return static_cast<double>(experts) * (1.0 - std::pow(missed, static_cast<double>(rows)));
@@ -121,44 +159,23 @@ double ExpectedExperts(int64_t experts, int64_t top_k, int64_t rows) {
 StepCost CostOfStep(const PackedModel& model, const StepShape& shape) {
   StepCost cost;
   StepCost mixing;  // of one sequence
-  const int64_t rows = shape.sequences * shape.rows;
-  const auto count = static_cast<double>(rows);
-  for (const Block& block : model.blocks) {
-    if (const auto* softmax = std::get_if<SoftmaxMixer>(&block.mixer)) {
-      AddMatrix(softmax->qkv, count, &cost);
-      AddMatrix(softmax->out, count, &cost);
-      AddSoftmax(softmax->spec, shape, &mixing);
-    } else {
-      const auto& lightning = std::get<LightningMixer>(block.mixer);
-      AddMatrix(lightning.qkv, count, &cost);
-      AddMatrix(lightning.gate, count, &cost);
-      AddMatrix(lightning.out, count, &cost);
-      AddLightning(lightning.spec, shape, &mixing);
-    }
-    if (const auto* mlp = std::get_if<Mlp>(&block.feed_forward)) {
-      AddMlp(*mlp, count, &cost);
-    } else {
-      AddMoe(std::get<Moe>(block.feed_forward), rows, &cost);
-    }
-  }
+  for (const Block& block : model.blocks) AddBlock(block, shape, &cost, &mixing);
   const auto sequences = static_cast<double>(shape.sequences);
   cost.kv_bytes = sequences * mixing.kv_bytes;
   cost.state_bytes = sequences * mixing.state_bytes;
   cost.fp32_ops += sequences * mixing.fp32_ops;
   cost.int8_ops += sequences * mixing.int8_ops;
-  if (shape.logit_rows > 0) {
-    cost.head_bytes = MatrixBytes(model.head);
-    AddOps(model.head, static_cast<double>(shape.sequences * shape.logit_rows), &cost);
-  }
+  cost += CostOfHead(model, shape.sequences * shape.logit_rows);
   return cost;
 }
 
-StepCost CostOfPrefill(const PackedModel& model, int64_t tokens, int64_t step_rows) {
+StepCost CostOfPrefill(const PackedModel& model, int64_t position, int64_t tokens,
+                       int64_t step_rows) {
   StepCost cost;
   for (int64_t done = 0; done < tokens; done += step_rows) {
     const int64_t rows = std::min(step_rows, tokens - done);
     cost += CostOfStep(model, {.sequences = 1,
-                               .position = done,
+                               .position = position + done,
                                .rows = rows,
                                .logit_rows = done + rows == tokens ? 1 : 0});
   }
@@ -171,12 +188,7 @@ StepCost MeanDecodeCost(const PackedModel& model, int64_t sequences, int64_t pos
   for (int64_t i = 0; i < tokens; ++i) {
     sum += CostOfStep(model, {.sequences = sequences, .position = position + i});
   }
-  const double share = 1.0 / static_cast<double>(tokens);
-  for (double* part :
-       {&sum.weight_bytes, &sum.expert_bytes, &sum.experts, &sum.head_bytes, &sum.kv_bytes,
-        &sum.state_bytes, &sum.int8_ops, &sum.bf16_ops, &sum.fp32_ops}) {
-    *part *= share;
-  }
+  sum *= 1.0 / static_cast<double>(tokens);
   return sum;
 }
 
@@ -184,6 +196,28 @@ StepCost WithExperts(StepCost cost, double experts) {
   if (cost.experts > 0) cost.expert_bytes *= experts / cost.experts;
   cost.experts = experts;
   return cost;
+}
+
+bool LayersAlike(const PackedModel& model) {
+  const auto cost_of = [](const Block& block) {
+    StepCost cost;
+    AddBlock(block, {.position = kBlockPositions}, &cost, &cost);
+    return cost;
+  };
+  return std::ranges::all_of(model.blocks, [&](const Block& block) {
+    return block.mixer.index() == model.blocks.front().mixer.index() &&
+           cost_of(block) == cost_of(model.blocks.front());
+  });
+}
+
+StepCost WithLayers(const PackedModel& model, const StepCost& cost, int64_t logit_rows,
+                    double factor) {
+  StepCost scaled = cost;
+  scaled *= factor;
+  StepCost heads = CostOfHead(model, logit_rows);
+  heads *= 1 - factor;
+  scaled += heads;
+  return scaled;
 }
 
 double FloorSeconds(const StepCost& cost, const MachineRates& rates) {

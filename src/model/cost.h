@@ -30,6 +30,8 @@ struct StepCost {
   double bytes() const { return weight_bytes + expert_bytes + head_bytes + kv_bytes + state_bytes; }
   double ops() const { return int8_ops + bf16_ops + fp32_ops; }
   StepCost& operator+=(const StepCost& other);
+  StepCost& operator*=(double factor);
+  bool operator==(const StepCost& other) const = default;
 };
 
 // Equal rows of several sequences computed together.
@@ -44,9 +46,10 @@ struct StepShape {
 // choosing k each touch E (1 - (1 - k/E)^T).
 StepCost CostOfStep(const PackedModel& model, const StepShape& shape);
 
-// A prompt of `tokens` tokens from position 0 in steps of at most `step_rows` rows, with the logits
-// of its last row.
-StepCost CostOfPrefill(const PackedModel& model, int64_t tokens, int64_t step_rows);
+// `tokens` tokens of a prompt from `position` on, in steps of at most `step_rows` rows, with the
+// logits of the last row.
+StepCost CostOfPrefill(const PackedModel& model, int64_t position, int64_t tokens,
+                       int64_t step_rows);
 
 // Mean over `tokens` decode steps of `sequences` sequences, the first at `position`.
 StepCost MeanDecodeCost(const PackedModel& model, int64_t sequences, int64_t position,
@@ -55,6 +58,14 @@ StepCost MeanDecodeCost(const PackedModel& model, int64_t sequences, int64_t pos
 // The same step if its rows choose `experts` routed experts, summed over layers: what was counted
 // instead of what uniform routing is expected to choose.
 StepCost WithExperts(StepCost cost, double experts);
+
+// Whether all layers have the same matrices and caches, so that any of them stands for another.
+bool LayersAlike(const PackedModel& model);
+
+// What `cost` would be with `factor` times as many layers. The head, which `logit_rows` of its rows
+// went through, stays one.
+StepCost WithLayers(const PackedModel& model, const StepCost& cost, int64_t logit_rows,
+                    double factor);
 
 // The least time a step can take: reading and computing overlap, operations of different units do
 // not.

@@ -107,8 +107,8 @@ TEST(CostTest, ExpectedExperts) {
 // Row by row or all at once: the same operations; the weights are read once a step.
 TEST(CostTest, PrefillIsTheSumOfItsSteps) {
   const PackedModel model = SmallModel();
-  const StepCost whole = CostOfPrefill(model, 200, 1000);
-  const StepCost pieces = CostOfPrefill(model, 200, 64);
+  const StepCost whole = CostOfPrefill(model, 0, 200, 1000);
+  const StepCost pieces = CostOfPrefill(model, 0, 200, 64);
   StepCost rows;
   for (int64_t i = 0; i < 200; ++i) {
     rows += CostOfStep(model, {.sequences = 1, .position = i, .rows = 1, .logit_rows = i == 199});
@@ -118,6 +118,36 @@ TEST(CostTest, PrefillIsTheSumOfItsSteps) {
   EXPECT_DOUBLE_EQ(pieces.weight_bytes, 4 * whole.weight_bytes);
   EXPECT_DOUBLE_EQ(pieces.head_bytes, whole.head_bytes);
   EXPECT_DOUBLE_EQ(whole.kv_bytes, 200.0 * 2 * 2 * kKvHeads * kDim);
+}
+
+// A prompt and what follows it at depth make up the longer prompt.
+TEST(CostTest, PrefillAtDepth) {
+  const PackedModel model = SmallModel();
+  StepCost parts = CostOfPrefill(model, 0, 128, 64);
+  parts += CostOfPrefill(model, 128, 72, 64);
+  const StepCost whole = CostOfPrefill(model, 0, 200, 64);
+  EXPECT_NEAR(parts.ops(), whole.ops() + 2 * kVocab * kHidden, 1e-6);
+  EXPECT_DOUBLE_EQ(parts.kv_bytes, whole.kv_bytes);
+  EXPECT_DOUBLE_EQ(parts.state_bytes, whole.state_bytes);
+  EXPECT_DOUBLE_EQ(parts.head_bytes, 2 * whole.head_bytes);
+}
+
+TEST(CostTest, MoreLayersOfTheSameKind) {
+  PackedModel model = SmallModel();
+  EXPECT_FALSE(LayersAlike(model));
+  model.blocks.resize(1);
+  EXPECT_TRUE(LayersAlike(model));
+  const StepShape shape = {.sequences = 3, .position = 100, .rows = 5, .logit_rows = 1};
+  const StepCost one = CostOfStep(model, shape);
+  model.blocks.resize(4, model.blocks.front());
+  EXPECT_TRUE(LayersAlike(model));
+  const StepCost four = CostOfStep(model, shape);
+  const StepCost scaled = WithLayers(model, one, 3, 4.0);
+  EXPECT_NEAR(scaled.bytes(), four.bytes(), 1e-6);
+  EXPECT_NEAR(scaled.ops(), four.ops(), 1e-6);
+  EXPECT_DOUBLE_EQ(scaled.head_bytes, one.head_bytes);
+  std::get<Mlp>(model.blocks[2].feed_forward).down = Matrix(PackedFormat::kBf16, kHidden, 128);
+  EXPECT_FALSE(LayersAlike(model));
 }
 
 TEST(CostTest, MeanOverDecodeSteps) {
