@@ -5,6 +5,8 @@
 #include <memory>
 
 #include "ops/gemm/gemm.h"
+#include "ops/gemm/gemm_backward.h"
+#include "ops/gemm/trained_matrix.h"
 #include "ops/testing/gemm_weights.h"
 #include "ops/testing/machine_limits.h"
 
@@ -44,6 +46,56 @@ void RunGemm(benchmark::State& state, const WeightFormat& format, int64_t rows, 
   ReportLimits(state, 2.0 * static_cast<double>(rows * n * k),
                static_cast<double>(bytes + 4 * rows * (n + k)));
 }
+
+// The weights' gradient: bound by multiply-adds.
+void RunWeightGradient(benchmark::State& state, PackedFormat format, int64_t rows, int64_t n,
+                       int64_t k) {
+  Context context(IsaChoice::Detect(), 1);
+  Rng rng(1);
+  const std::vector<float> dy = NormalFloats(&rng, rows * n);
+  const std::vector<float> x = NormalFloats(&rng, rows * k);
+  std::vector<float> dw(static_cast<size_t>(n * k));
+  const WeightGradientJob job = WholeGradientJob(dy.data(), x.data(), rows, n, k, dw.data());
+  for (auto _ : state) {
+    WeightGradient(context, format, true, std::span(&job, 1));
+    benchmark::DoNotOptimize(dw.data());
+  }
+  ReportLimits(state, 2.0 * static_cast<double>(rows * n * k),
+               static_cast<double>(8 * n * k + 4 * rows * (n + k)));
+}
+
+// Both packs of master weights: bound by memory.
+void RunPack(benchmark::State& state, PackedFormat format, int64_t n, int64_t k) {
+  Context context(IsaChoice::Detect(), 1);
+  Rng rng(1);
+  const std::vector<float> master = NormalFloats(&rng, n * k);
+  TrainedMatrix matrix(format, n, k);
+  for (auto _ : state) {
+    matrix.Pack(context, master.data());
+    benchmark::DoNotOptimize(matrix.forward().data.data());
+  }
+  ReportLimits(state, 0.0, static_cast<double>(n * k * (format == PackedFormat::kF32 ? 16 : 12)));
+}
+
+const int kTraining = [] {
+  for (const PackedFormat format : {PackedFormat::kF32, PackedFormat::kBf16}) {
+    const std::string name = format == PackedFormat::kF32 ? "f32" : "bf16";
+    for (const auto& [rows, n, k] : {std::tuple<int64_t, int64_t, int64_t>{2048, 2048, 768},
+                                     {128, 512, 768},
+                                     {17, 512, 768}}) {
+      benchmark::RegisterBenchmark(("weight_gradient/" + name + "/rows:" + std::to_string(rows) +
+                                    "/n:" + std::to_string(n) + "/k:" + std::to_string(k))
+                                       .c_str(),
+                                   [=, rows = rows, n = n, k = k](benchmark::State& state) {
+                                     RunWeightGradient(state, format, rows, n, k);
+                                   });
+    }
+    benchmark::RegisterBenchmark(("pack/" + name).c_str(), [=](benchmark::State& state) {
+      RunPack(state, format, 4096, 2048);
+    });
+  }
+  return 0;
+}();
 
 const int kRegistered = [] {
   for (const WeightFormat& format : AllWeightFormats()) {
