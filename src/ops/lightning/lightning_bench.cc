@@ -5,6 +5,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "ops/lightning/lightning_backward.h"
 #include "ops/testing/kv_data.h"
 #include "ops/testing/machine_limits.h"
 
@@ -84,6 +85,38 @@ void BenchLightningPrefill(benchmark::State& state) {
                static_cast<double>(rows * kWidth * (4 + 4 + 2 + 2)));
 }
 BENCHMARK(BenchLightningPrefill)->ArgName("rows")->Arg(512)->Arg(4096);
+
+// The gradient of one document. Floor: five products with states, six with rows of the chunk.
+void BenchLightningBackward(benchmark::State& state) {
+  Context context(IsaChoice::Detect(), 1);
+  Rng rng(1);
+  DecayTable decay;
+  const LightningArgs forward = MakeArgs(&decay);
+  const int64_t rows = state.range(0);
+  KvSequence kv(forward.kv, rows);
+  kv.FillNormal(&rng, rows);
+  const std::vector<float> q = NormalFloats(&rng, rows * kWidth);
+  const std::vector<float> dout = NormalFloats(&rng, rows * kWidth);
+  std::vector<float> dq(q.size());
+  std::vector<float> dk(q.size());
+  std::vector<float> dv(q.size());
+  LightningBackwardFeed feed;
+  feed.q = q.data();
+  feed.dout = dout.data();
+  feed.rows = rows;
+  feed.chunks = kv.blocks();
+  feed.dq = dq.data();
+  feed.dk = dk.data();
+  feed.dv = dv.data();
+  const LightningBackwardArgs args{forward.kv, forward.scale, &decay, std::span(&feed, 1)};
+  for (auto _ : state) {
+    LightningBackward(context, args);
+    benchmark::DoNotOptimize(dq.data());
+  }
+  ReportLimits(state, static_cast<double>(rows * kWidth) * (12.0 * 32.5 + 10.0 * kDim),
+               static_cast<double>(rows * kWidth * 7 * 4));
+}
+BENCHMARK(BenchLightningBackward)->ArgName("rows")->Arg(512)->Arg(4096);
 
 }  // namespace
 }  // namespace ringlet
