@@ -1,7 +1,9 @@
 #include "ops/attention/attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <numbers>
 #include <vector>
 
 #include "ops/attention/attention_kernels.h"
@@ -109,8 +111,12 @@ void FinishUnit(const AttentionKernels& kernels, const AttentionArgs& args, cons
   const int64_t d = args.kv.head_dim;
   for (int64_t i = 0; i < unit.queries(); ++i) {
     const AttentionRow& row = args.rows[static_cast<size_t>(unit.first_row + i / unit.heads)];
-    float* out = row.out + (unit.first_head + i % unit.heads) * d;
-    kernels.finish(total.output + i * args.kv.padded_dim(), total.sum[i], out, d);
+    const int64_t head = unit.first_head + i % unit.heads;
+    kernels.finish(total.output + i * args.kv.padded_dim(), total.sum[i], row.out + head * d, d);
+    if (row.lse != nullptr) {
+      const double log2 = total.max[i] + std::log2(static_cast<double>(total.sum[i]));
+      row.lse[head] = static_cast<float>(log2 * std::numbers::ln2);
+    }
   }
 }
 

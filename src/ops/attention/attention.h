@@ -28,6 +28,8 @@ struct AttentionRow {
   float* out = nullptr;
   const std::byte* const* blocks = nullptr;
   int64_t length = 0;  // >= 1
+  float* lse =
+      nullptr;  // [H]: log of the sum of e^(scale * q_h . k_j), for the backward pass, or null
 };
 
 struct AttentionArgs {

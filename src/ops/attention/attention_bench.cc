@@ -6,6 +6,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "ops/attention/attention_backward.h"
 #include "ops/testing/kv_data.h"
 #include "ops/testing/machine_limits.h"
 
@@ -55,6 +56,39 @@ BENCHMARK(BenchAttentionThreads)
     ->ArgNames({"length", "rows", "bits", "threads"})
     ->ArgsProduct({{4096, 16384, 65536, 131072}, {1}, {16, 8}, {2}})
     ->UseRealTime();
+
+// The gradient of one document. Floor: 5 products of 2 * D flops for each head, row and position
+// that it sees.
+void BenchAttentionBackward(benchmark::State& state) {
+  Context context(IsaChoice::Detect(), 1);
+  Rng rng(1);
+  const int64_t rows = state.range(0);
+  AttentionBackwardArgs args;
+  args.heads = 8;
+  args.kv = {KvType::kBf16, 2, 128};
+  args.scale = 0.088f;
+  KvSequence kv(args.kv, rows);
+  kv.FillNormal(&rng, rows);
+  const int64_t width = args.heads * args.kv.head_dim;
+  const std::vector<float> q = NormalFloats(&rng, rows * width);
+  const std::vector<float> dout = NormalFloats(&rng, rows * width);
+  // Not those of the forward pass, which takes as long.
+  const std::vector<float> lse(static_cast<size_t>(rows * args.heads), 10.0f);
+  std::vector<float> dq(q.size());
+  std::vector<float> dk(static_cast<size_t>(rows * args.kv.kv_heads * args.kv.head_dim));
+  std::vector<float> dv(dk.size());
+  const AttentionBackwardFeed feed{q.data(),    dout.data(), lse.data(), dout.data(), rows,
+                                   kv.blocks(), dq.data(),   dk.data(),  dv.data()};
+  args.feeds = std::span(&feed, 1);
+  for (auto _ : state) {
+    AttentionBackward(context, args);
+    benchmark::DoNotOptimize(dq.data());
+  }
+  ReportLimits(state,
+               10.0 * static_cast<double>(width) * static_cast<double>(rows * (rows + 1) / 2),
+               static_cast<double>(16 * rows * width));
+}
+BENCHMARK(BenchAttentionBackward)->ArgName("rows")->Arg(512)->Arg(2048);
 
 }  // namespace
 }  // namespace ringlet
