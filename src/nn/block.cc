@@ -30,19 +30,28 @@ std::vector<const PackedMatrix*> FirstMatrices(const Block& block) {
   return std::visit([](const auto& mixer) { return FirstMatrices(mixer); }, block.mixer);
 }
 
-void Forward(Context& context, const Block& block, const Batch& batch, Workspace& work, float* x) {
-  std::vector<const PackedMatrix*> after = std::move(work.next);
-  work.next = std::visit([](const auto& ffn) { return FirstMatrices(ffn); }, block.feed_forward);
+void ForwardMixer(Context& context, const Block& block, const Batch& batch, Workspace& work,
+                  float* x) {
   Residual(context, block.input_norm, block.eps, batch.rows, work, work.block_output, x,
            [&](float* y) {
              std::visit([&](const auto& mixer) { Forward(context, mixer, batch, work, y); },
                         block.mixer);
            });
+}
+
+void ForwardFeedForward(Context& context, const Block& block, int64_t rows, Workspace& work,
+                        float* x) {
+  Residual(context, block.post_norm, block.eps, rows, work, work.block_output, x, [&](float* y) {
+    std::visit([&](const auto& ffn) { Forward(context, ffn, work, y); }, block.feed_forward);
+  });
+}
+
+void Forward(Context& context, const Block& block, const Batch& batch, Workspace& work, float* x) {
+  std::vector<const PackedMatrix*> after = std::move(work.next);
+  work.next = std::visit([](const auto& ffn) { return FirstMatrices(ffn); }, block.feed_forward);
+  ForwardMixer(context, block, batch, work, x);
   work.next = std::move(after);
-  Residual(
-      context, block.post_norm, block.eps, batch.rows, work, work.block_output, x, [&](float* y) {
-        std::visit([&](const auto& ffn) { Forward(context, ffn, work, y); }, block.feed_forward);
-      });
+  ForwardFeedForward(context, block, batch.rows, work, x);
 }
 
 }  // namespace ringlet

@@ -22,6 +22,12 @@ struct Block {
 // What Forward multiplies first, in order.
 std::vector<const PackedMatrix*> FirstMatrices(const Block& block);
 
+// The halves of Forward: x += part(norm(x)).
+void ForwardMixer(Context& context, const Block& block, const Batch& batch, Workspace& work,
+                  float* x);
+void ForwardFeedForward(Context& context, const Block& block, int64_t rows, Workspace& work,
+                        float* x);
+
 // x [rows, hidden] fp32, the residual stream, updated in place. work.next on entry: what is
 // multiplied first after the block.
 void Forward(Context& context, const Block& block, const Batch& batch, Workspace& work, float* x);

@@ -89,6 +89,7 @@ void Forward(Context& context, const SoftmaxMixer& mixer, const Batch& batch, Wo
     for (const LayeredBlock& page : span.pages) blocks.push_back(page.layer(mixer.layer));
   }
   work.mixed.Reset(static_cast<size_t>(batch.rows * q_width));
+  if (work.keep_lse) work.lse.Reset(static_cast<size_t>(batch.rows * mixer.spec.heads));
   std::vector<AttentionRow> rows;
   rows.reserve(static_cast<size_t>(batch.rows));
   size_t first_block = 0;
@@ -100,6 +101,7 @@ void Forward(Context& context, const SoftmaxMixer& mixer, const Batch& batch, Wo
           .out = work.mixed.data() + row * q_width,
           .blocks = blocks.data() + first_block,
           .length = span.position + i + 1,
+          .lse = work.keep_lse ? work.lse.data() + row * mixer.spec.heads : nullptr,
       });
     }
     first_block += span.pages.size();

@@ -18,6 +18,8 @@ struct Workspace {
   AlignedBuffer<float> qkv;
   AlignedBuffer<float> q;
   AlignedBuffer<float> mixed;
+  bool keep_lse = false;     // for the backward pass of softmax attention
+  AlignedBuffer<float> lse;  // [rows, heads]
   AlignedBuffer<float> gate;
   AlignedBuffer<float> wide;  // gate | up
   AlignedBuffer<float> projected;

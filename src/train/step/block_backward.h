@@ -1,0 +1,71 @@
+// The gradient of a block (nn/block.h) from what its forward pass left in the workspaces.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nn/block.h"
+#include "train/step/parameters.h"
+
+namespace ringlet {
+
+// The parameters of a block; null where it has none.
+struct BlockParameters {
+  struct Feed {
+    Parameter* gate_up = nullptr;
+    Parameter* down = nullptr;
+  };
+  Parameter* input_norm = nullptr;
+  Parameter* post_norm = nullptr;
+  Parameter* qkv = nullptr;
+  Parameter* out = nullptr;
+  Parameter* gate = nullptr;
+  Parameter* q_norm = nullptr;
+  Parameter* k_norm = nullptr;
+  Parameter* group_norm = nullptr;
+  Feed dense;
+  Parameter* router = nullptr;
+  std::vector<Feed> experts;
+  Feed shared;
+};
+
+// Those of `block` under `prefix` ("layers.3.").
+BlockParameters FindBlockParameters(ParameterSet& parameters, const Block& block,
+                                    const std::string& prefix);
+
+// What a forward pass of a block left: the residual stream before each half, and the workspaces of
+// the halves, which are two because both use the same fields.
+struct BlockTrace {
+  const float* input = nullptr;      // [rows, hidden], of ForwardMixer
+  const float* middle = nullptr;     // [rows, hidden], of ForwardFeedForward
+  const Workspace* mixer = nullptr;  // with keep_lse
+  const Workspace* feed_forward = nullptr;
+};
+
+// Values between the operators of a backward pass, reused from block to block.
+struct BackwardWorkspace {
+  PreparedRows prepared;
+  AlignedBuffer<float> normed;  // gradient of a norm's output
+  AlignedBuffer<float> part;    // what is added to it
+  AlignedBuffer<float> inner;   // gradient of the output projection's input
+  AlignedBuffer<float> mixed;
+  AlignedBuffer<float> gate;
+  AlignedBuffer<float> q;
+  AlignedBuffer<float> k;
+  AlignedBuffer<float> v;
+  AlignedBuffer<float> qkv;
+  AlignedBuffer<float> wide;
+  AlignedBuffer<float> slots;
+  AlignedBuffer<float> projected;
+  AlignedBuffer<float> expert_weights;
+  AlignedBuffer<float> logits;
+};
+
+// dx [rows, hidden]: the gradient of the block's output, replaced by that of its input. Gradients
+// of parameters are added to. `block` and `batch` are those of the forward pass; the batch's spans
+// are whole documents, and their keys and values are still in place.
+void Backward(Context& context, const Block& block, const BlockParameters& parameters,
+              const Batch& batch, const BlockTrace& trace, BackwardWorkspace& work, float* dx);
+
+}  // namespace ringlet
