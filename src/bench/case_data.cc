@@ -31,6 +31,15 @@ PackedMatrix RandomPanel(Context& context, const MatrixShape& shape) {
       FillQuantRow(&rng, shape.quant, shape.k, out);
     });
   }
+  if (shape.format == PackedFormat::kFp8) {
+    return PackFp8(context, kPanel, shape.k, [&](int64_t row, const Fp8Row& out) {
+      Rng rng(static_cast<uint64_t>(row));
+      for (int64_t i = 0; i < shape.k; ++i) {
+        out.codes[i] = FloatToF8E4M3(static_cast<float>(rng.Normal()) * 100.0f);
+      }
+      std::fill_n(out.scales, (shape.k + kFp8Block - 1) / kFp8Block, 0.0002f);
+    });
+  }
   return PackFloat(context, shape.format, kPanel, shape.k, [&](int64_t row, float* out) {
     Rng rng(static_cast<uint64_t>(row));
     for (int64_t i = 0; i < shape.k; ++i) out[i] = static_cast<float>(rng.Normal()) * 0.02f;

@@ -56,9 +56,10 @@ void AddGemmCases(const ModelShapes& shapes, const OpCaseOptions& options,
                   std::vector<OpCase>* cases) {
   // The square of the residual stream, which every model has about as it is.
   const int64_t k = (shapes.hidden + kQuantGroup - 1) / kQuantGroup * kQuantGroup;
-  const std::array<MatrixShape, 4> formats = {{
+  const std::array<MatrixShape, 5> formats = {{
       {PackedFormat::kQuant, kInt4Layout, k, k},
       {PackedFormat::kQuant, QuantLayout{}, k, k},
+      {PackedFormat::kFp8, QuantLayout{}, k, k},
       {PackedFormat::kBf16, QuantLayout{}, k, k},
       {PackedFormat::kF32, QuantLayout{}, k, k},
   }};

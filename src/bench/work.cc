@@ -10,6 +10,8 @@ std::string FormatName(const MatrixShape& shape) {
       return "f32";
     case PackedFormat::kBf16:
       return "bf16";
+    case PackedFormat::kFp8:
+      return "fp8";
     case PackedFormat::kQuant:
       break;
   }
@@ -25,6 +27,7 @@ void AddMatrixOps(const MatrixShape& shape, double rows, OpWork* work) {
       work->fp32_ops += ops;
       break;
     case PackedFormat::kBf16:
+    case PackedFormat::kFp8:
       work->bf16_ops += ops;
       break;
     case PackedFormat::kQuant:

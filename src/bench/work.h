@@ -9,7 +9,7 @@
 
 namespace ringlet {
 
-// "int4", "int8", "bf16", "f32".
+// "int4", "int8", "fp8", "bf16", "f32".
 std::string FormatName(const MatrixShape& shape);
 
 // "1 row", "512 rows".

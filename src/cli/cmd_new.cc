@@ -1,6 +1,7 @@
 // ringlet new: a random-weight checkpoint of a true shape.
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,13 @@ namespace {
 
 constexpr double kMaxScale = 1e3;
 
+std::optional<PackedType> FindPackedType(std::string_view name) {
+  if (name == "int4") return PackedType::kInt4;
+  if (name == "int8") return PackedType::kInt8;
+  if (name == "fp8") return PackedType::kFp8;
+  return std::nullopt;
+}
+
 class NewCommand : public Command {
  public:
   std::string_view name() const override { return "new"; }
@@ -38,9 +46,9 @@ class NewCommand : public Command {
     args.Flag("--json", json_, "With --list: print one JSON array");
     args.Option("--seed", seed_, "N", "Random seed");
     args.Option("--dtype", dtype_, "TYPE",
-                "Type of the weights: bf16, f32, or packed int8 or int4");
+                "Type of the weights: bf16, f32, or packed fp8, int8 or int4");
     args.Option("--head-dtype", head_dtype_, "TYPE",
-                "Type of the output head of a packed model: int8 or int4");
+                "Type of the output head of a packed model: fp8, int8 or int4");
     args.Option("--layers", layers_, "N", "Only the first N layers, to time a model of many");
     args.Option("--scale", scale_, "X", "Multiplies the standard deviation of every matrix");
   }
@@ -55,11 +63,11 @@ class NewCommand : public Command {
     RandomCheckpointOptions options;
     if (dtype_ == "f32") {
       options.dtype = DType::kF32;
-    } else if (dtype_ == "int4" || dtype_ == "int8") {
-      return WritePacked(globals);
+    } else if (const auto packed = FindPackedType(dtype_)) {
+      return WritePacked(globals, *packed);
     } else if (dtype_ != "bf16") {
       return Outcome::Usage(
-          fmt::format("--dtype: found {}, expected bf16, f32, int8 or int4", dtype_));
+          fmt::format("--dtype: found {}, expected bf16, f32, fp8, int8 or int4", dtype_));
     }
     if (!(scale_ > 0 && scale_ <= kMaxScale)) {
       return Outcome::Usage(fmt::format("--scale: found {}, expected a number above 0 and up to {}",
@@ -117,10 +125,11 @@ class NewCommand : public Command {
   }
 
   // Straight into the layouts of the kernels: full-size models need no BF16 form on the way.
-  Outcome WritePacked(const GlobalOptions& globals) const {
-    if (head_dtype_ != "int8" && head_dtype_ != "int4") {
+  Outcome WritePacked(const GlobalOptions& globals, PackedType linear) const {
+    const std::optional<PackedType> head = FindPackedType(head_dtype_);
+    if (!head) {
       return Outcome::Usage(
-          fmt::format("--head-dtype: found {}, expected int8 or int4", head_dtype_));
+          fmt::format("--head-dtype: found {}, expected fp8, int8 or int4", head_dtype_));
     }
     if (scale_ != 1.0) return Outcome::Usage("--scale: expected bf16 or f32 weights with it");
     RINGLET_ASSIGN_OR_RETURN(const Preset* preset, FindPresetByAnyName(preset_));
@@ -130,8 +139,8 @@ class NewCommand : public Command {
     Context context(isa, ThreadCount(globals));
     Progress progress("Writing", ProgressUnit::kBytes, globals.quiet);
     RandomPackedOptions options;
-    options.bits = dtype_ == "int4" ? 4 : 8;
-    options.head_bits = head_dtype_ == "int4" ? 4 : 8;
+    options.linear = linear;
+    options.head = *head;
     options.seed = seed_;
     uint64_t bytes = 0;
     options.progress = [&](uint64_t done, uint64_t total) {

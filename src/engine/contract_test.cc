@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <optional>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -30,17 +32,22 @@ struct Case {
   DType dtype;
   ComputeType compute;
   KvType kv = KvType::kBf16;
-  int bits = 0;  // packed integers of this width instead of `dtype`
+  std::optional<PackedType> packed = {};  // instead of `dtype`
   // The weights do not fit memory, as far as the file is concerned: experts are read as they are
   // chosen. Compared with the same file held in memory.
   bool streamed = false;
 };
 
+std::string_view Name(PackedType type) {
+  if (type == PackedType::kFp8) return "fp8";
+  return type == PackedType::kInt4 ? "int4" : "int8";
+}
+
 std::string CaseName(const testing::TestParamInfo<Case>& info) {
   std::string name = fmt::format("{}_{}_{}", info.param.preset, Name(info.param.dtype),
                                  info.param.compute == ComputeType::kF32 ? "f32" : "bf16");
   if (info.param.kv == KvType::kInt8) name += "_int8_kv";
-  if (info.param.bits != 0) name += fmt::format("_int{}", info.param.bits);
+  if (info.param.packed) name += fmt::format("_{}", Name(*info.param.packed));
   if (info.param.streamed) name += "_streamed";
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
@@ -77,12 +84,12 @@ class ContractTest : public testing::TestWithParam<Case> {
   Status Write(const OrderedJson& json) const {
     const Case& c = GetParam();
     const std::string path = directory_ / "model";
-    if (c.bits == 0) {
+    if (!c.packed) {
       return WriteRandomCheckpoint(json, "", path, {.dtype = c.dtype, .seed = 7, .progress = {}});
     }
     Context context(IsaChoice::Detect(), 2);
     return WriteRandomPacked(json, "", path, context,
-                             {.bits = c.bits, .head_bits = c.bits, .seed = 7, .progress = {}});
+                             {.linear = *c.packed, .head = *c.packed, .seed = 7, .progress = {}});
   }
 
   std::shared_ptr<const Model> LoadModel(bool streamed) {
@@ -317,17 +324,21 @@ TEST_P(ContractTest, BadTokensChangeNothing) {
 
 INSTANTIATE_TEST_SUITE_P(
     Models, ContractTest,
-    testing::Values(Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16},
-                    Case{"tiny-hybrid", DType::kF32, ComputeType::kF32},
-                    Case{"tiny-hybrid", DType::kF32, ComputeType::kBf16},
-                    Case{"tiny-ling", DType::kBF16, ComputeType::kBf16},
-                    Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16, KvType::kInt8},
-                    Case{"tiny-ling", DType::kBF16, ComputeType::kBf16, KvType::kInt8},
-                    Case{"tiny-llama", DType::kBF16, ComputeType::kF32},
-                    Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16, KvType::kInt8, 4},
-                    Case{"tiny-ling", DType::kBF16, ComputeType::kBf16, KvType::kBf16, 8},
-                    Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16, KvType::kBf16, 4, true},
-                    Case{"tiny-ling", DType::kBF16, ComputeType::kBf16, KvType::kInt8, 8, true}),
+    testing::Values(
+        Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16},
+        Case{"tiny-hybrid", DType::kF32, ComputeType::kF32},
+        Case{"tiny-hybrid", DType::kF32, ComputeType::kBf16},
+        Case{"tiny-ling", DType::kBF16, ComputeType::kBf16},
+        Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16, KvType::kInt8},
+        Case{"tiny-ling", DType::kBF16, ComputeType::kBf16, KvType::kInt8},
+        Case{"tiny-llama", DType::kBF16, ComputeType::kF32},
+        Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16, KvType::kInt8, PackedType::kInt4},
+        Case{"tiny-ling", DType::kBF16, ComputeType::kBf16, KvType::kBf16, PackedType::kInt8},
+        Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16, KvType::kBf16, PackedType::kFp8},
+        Case{"tiny-hybrid", DType::kBF16, ComputeType::kBf16, KvType::kBf16, PackedType::kInt4,
+             true},
+        Case{"tiny-ling", DType::kBF16, ComputeType::kBf16, KvType::kInt8, PackedType::kInt8,
+             true}),
     CaseName);
 
 }  // namespace

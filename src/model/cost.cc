@@ -20,6 +20,7 @@ void AddOps(const PackedMatrix& matrix, double rows, StepCost* cost) {
       cost->fp32_ops += ops;
       break;
     case PackedFormat::kBf16:
+    case PackedFormat::kFp8:
       cost->bf16_ops += ops;
       break;
     case PackedFormat::kQuant:

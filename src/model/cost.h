@@ -21,8 +21,8 @@ struct StepCost {
   double experts = 0;      // how many routed experts those are, summed over layers
   double kv_bytes = 0;     // keys and values of softmax layers
   double state_bytes = 0;  // anchors and tails of lightning layers
-  // Operations by the units that do them: quantized weights times INT8 rows, BF16 weights, the
-  // rest.
+  // Operations by the units that do them: quantized weights times INT8 rows, BF16 and FP8
+  // weights, the rest.
   double int8_ops = 0;
   double bf16_ops = 0;
   double fp32_ops = 0;

@@ -77,6 +77,17 @@ TEST(CostTest, DecodeOfOneRowAtPositionZero) {
                                      cost.kv_bytes + cost.state_bytes);
 }
 
+// One byte a weight, 4 for every output and block of 128 inputs, multiplied as BF16 is.
+TEST(CostTest, Fp8) {
+  PackedModel model = SmallModel();
+  const StepCost before = CostOfStep(model, {});
+  model.head.format = PackedFormat::kFp8;
+  model.head.panel_bytes = PanelBytes(PackedFormat::kFp8, {}, kHidden);
+  const StepCost cost = CostOfStep(model, {});
+  EXPECT_DOUBLE_EQ(cost.head_bytes, kVocab * (kHidden + 4));
+  EXPECT_DOUBLE_EQ(cost.bf16_ops, before.bf16_ops);
+}
+
 TEST(CostTest, DepthCostsKeysAndTheAnchor) {
   const StepCost cost = CostOfStep(SmallModel(), {.sequences = 3, .position = 64 + 10});
   EXPECT_DOUBLE_EQ(cost.kv_bytes, 3.0 * 75 * 2 * 2 * kKvHeads * kDim);

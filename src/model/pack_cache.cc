@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raise when the layouts, or the choice of layouts, change.
-constexpr int kPackingVersion = 2;
+constexpr int kPackingVersion = 3;
 constexpr std::string_view kSuffix = ".packed.safetensors";
 
 std::string FileStamp(const fs::path& path) {

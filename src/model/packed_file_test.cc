@@ -39,9 +39,9 @@ class PackedFileTest : public testing::Test {
     return Path(preset);
   }
 
-  std::string NewPacked(const std::string& preset, int bits) {
+  std::string NewPacked(const std::string& preset, PackedType type) {
     const auto config = PresetJson(**FindPreset(preset));
-    EXPECT_TRUE(WriteRandomPacked(*config, "", Path("packed"), context_, {.bits = bits}).ok());
+    EXPECT_TRUE(WriteRandomPacked(*config, "", Path("packed"), context_, {.linear = type}).ok());
     return Path("packed");
   }
 
@@ -113,7 +113,8 @@ TEST_F(PackedFileTest, CacheHoldsWhatPackingGives) {
 
 // Experts stay in the file; what every token reads is copied; the weights are the same.
 TEST_F(PackedFileTest, ModelsLargerThanMemoryStreamTheirExperts) {
-  const auto file = Safetensors::Open(NewPacked("tiny-hybrid", 4) + "/model.safetensors");
+  const auto file =
+      Safetensors::Open(NewPacked("tiny-hybrid", PackedType::kInt4) + "/model.safetensors");
   ASSERT_TRUE(file.ok()) << file.status().message();
   const auto checkpoint = OpenCheckpoint(Path("packed"));
   ASSERT_TRUE(checkpoint.ok());
@@ -171,17 +172,18 @@ TEST_F(PackedFileTest, CancelledWritingLeavesNothing) {
 }
 
 TEST_F(PackedFileTest, RandomPackedModelsLoadAndAreReproducible) {
-  for (const int bits : {4, 8}) {
+  for (const PackedType type : {PackedType::kInt4, PackedType::kInt8, PackedType::kFp8}) {
     fs::remove_all(Path("packed"));
-    const std::string path = NewPacked("tiny-hybrid", bits);
+    const std::string path = NewPacked("tiny-hybrid", type);
     const auto model = Load(path);
     ASSERT_TRUE(model.ok()) << model.status().message();
     const auto& mixer = std::get<LightningMixer>((*model)->packed().blocks[0].mixer);
-    EXPECT_EQ(mixer.qkv.format, PackedFormat::kQuant);
-    EXPECT_EQ(mixer.qkv.quant.bits, bits);
+    const bool fp8 = type == PackedType::kFp8;
+    EXPECT_EQ(mixer.qkv.format, fp8 ? PackedFormat::kFp8 : PackedFormat::kQuant);
+    if (!fp8) EXPECT_EQ(mixer.qkv.quant.bits, type == PackedType::kInt4 ? 4 : 8);
     EXPECT_EQ((*model)->packed().head.quant.bits, 8);
     fs::rename(path, Path("first"));
-    NewPacked("tiny-hybrid", bits);
+    NewPacked("tiny-hybrid", type);
     const auto again = Load(Path("packed"));
     ASSERT_TRUE(again.ok());
     ExpectSameWeights((*model)->packed(), (*again)->packed());
@@ -192,7 +194,7 @@ TEST_F(PackedFileTest, RandomPackedModelsLoadAndAreReproducible) {
 TEST_F(PackedFileTest, PackedWeightsCannotBeWidened) {
   LoadOptions options;
   options.compute = ComputeType::kF32;
-  const auto model = Load(NewPacked("tiny-qwen3", 4), options);
+  const auto model = Load(NewPacked("tiny-qwen3", PackedType::kInt4), options);
   ASSERT_FALSE(model.ok());
   EXPECT_NE(model.status().message().find("f32 for weights that are packed already"),
             std::string::npos);
@@ -219,7 +221,7 @@ TEST_F(PackedFileTest, DamagedFilesAreNamed) {
     SafetensorsEntry embedding;
     const char* message;
   };
-  const std::string path = NewPacked("tiny-qwen3", 4);
+  const std::string path = NewPacked("tiny-qwen3", PackedType::kInt4);
   const ModelConfig config = *ReadModelConfig(path);
   const int64_t vocab = config.vocab;
   const int64_t hidden = config.hidden;

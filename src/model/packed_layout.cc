@@ -50,6 +50,8 @@ std::string LayoutName(PackedFormat format, const QuantLayout& quant) {
       return "bf16";
     case PackedFormat::kQuant:
       return QuantName(quant);
+    case PackedFormat::kFp8:
+      return "fp8";
   }
   return {};
 }
@@ -57,6 +59,7 @@ std::string LayoutName(PackedFormat format, const QuantLayout& quant) {
 std::optional<NamedLayout> ParseLayoutName(std::string_view name) {
   if (name == "f32") return NamedLayout{PackedFormat::kF32, {}};
   if (name == "bf16") return NamedLayout{PackedFormat::kBf16, {}};
+  if (name == "fp8") return NamedLayout{PackedFormat::kFp8, {}};
   std::optional<NamedLayout> found;
   ForEachQuantLayout([&](const QuantLayout& quant) {
     if (!found && QuantName(quant) == name) found = NamedLayout{PackedFormat::kQuant, quant};

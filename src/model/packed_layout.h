@@ -1,4 +1,5 @@
-// The names of packed layouts in files: "f32", "bf16", "q4-g16-z8-int8", "q8-g32-z0-f16-min".
+// The names of packed layouts in files: "f32", "bf16", "fp8", "q4-g16-z8-int8",
+// "q8-g32-z0-f16-min".
 #pragma once
 
 #include <optional>

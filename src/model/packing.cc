@@ -1,6 +1,7 @@
 #include "model/packing.h"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 
 #include "model/scale_grid.h"
@@ -165,6 +166,14 @@ void QuantRowOf(const MatrixRef& matrix, const QuantLayout& layout,
   }
 }
 
+// One row of block-scaled FP8 as it is stored.
+void Fp8RowOf(const MatrixRef& matrix, int64_t row, const Fp8Row& out) {
+  const MatrixRef::Place place = matrix.Locate(row);
+  const std::byte* codes = place.segment->tensor->data.data() + place.row * matrix.cols;
+  std::memcpy(out.codes, codes, static_cast<size_t>(matrix.cols));
+  DecodeRow(*place.segment->scale_inv, place.row / kFp8Block, out.scales);
+}
+
 bool AllOf(const MatrixRef& matrix, bool (*predicate)(DType)) {
   return std::all_of(matrix.segments.begin(), matrix.segments.end(),
                      [&](const MatrixSegment& s) { return predicate(s.tensor->dtype); });
@@ -187,8 +196,11 @@ PackingPlan PlanPacking(const MatrixRef& matrix, ComputeType compute) {
     }
     return plan;
   }
-  const auto exact_in_bf16 = [](DType t) { return t == DType::kBF16 || t == DType::kF8E4M3; };
-  if (AllOf(matrix, exact_in_bf16)) plan.format = PackedFormat::kBf16;
+  if (AllOf(matrix, [](DType t) { return t == DType::kF8E4M3; })) {
+    plan.format = PackedFormat::kFp8;
+  } else if (AllOf(matrix, [](DType t) { return t == DType::kBF16 || t == DType::kF8E4M3; })) {
+    plan.format = PackedFormat::kBf16;
+  }
   return plan;
 }
 
@@ -200,6 +212,10 @@ PackedMatrix PackWeights(Context& context, const MatrixRef& matrix, const Packin
                      [&](int64_t row, const QuantRow& out) {
                        QuantRowOf(matrix, plan.quant, formats, row, out);
                      });
+  }
+  if (plan.format == PackedFormat::kFp8) {
+    return PackFp8(context, matrix.rows, matrix.cols,
+                   [&](int64_t row, const Fp8Row& out) { Fp8RowOf(matrix, row, out); });
   }
   return PackFloat(context, plan.format, matrix.rows, matrix.cols,
                    [&](int64_t row, float* out) { matrix.DecodeRow(row, out); });

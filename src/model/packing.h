@@ -9,10 +9,10 @@
 
 namespace ringlet {
 
-// What `matrix` becomes. With kF32 everything is widened to fp32. With kBf16: BF16 and block-scaled
-// FP8 become kBf16, block formats of GGUF keep their codes (kQuant; segments of different formats
-// meet in the smallest layout that holds both exactly), F32 and F16 become kF32, which loses
-// nothing.
+// What `matrix` becomes. With kF32 everything is widened to fp32. With kBf16: BF16 becomes kBf16
+// and block-scaled FP8 keeps its codes and scales (kFp8), but both together become kBf16; block
+// formats of GGUF keep their codes (kQuant; segments of different formats meet in the smallest
+// layout that holds both exactly); F32 and F16 become kF32, which loses nothing.
 struct PackingPlan {
   PackedFormat format = PackedFormat::kF32;
   QuantLayout quant;

@@ -22,6 +22,9 @@ namespace {
 // Root mean square of the codes that FillCodes draws: uniform on -7..7 and -127..127.
 constexpr double kRms4 = 4.3205;
 constexpr double kRms8 = 73.612;
+// Largest magnitudes: of FillNormal with spread 1, and of E4M3.
+constexpr double kNormalTop = 3.4642;
+constexpr double kFp8Top = 448.0;
 constexpr QuantLayout kInt8Layout = {
     .bits = 8, .group = 32, .zero_point = 0, .has_min = false, .scales = ScaleType::kF16};
 
@@ -67,30 +70,18 @@ class RandomSource : public WeightSource {
   }
 
   PackedMatrix Matrix(const MatrixRequest& request) override {
-    const uint64_t seed = SeedOf(request.name);
-    const double spread = Spread(request);
     PackedMatrix matrix;
-    if (FormatOf(request) == PackedFormat::kF32) {
-      matrix = PackFloat(context_, PackedFormat::kF32, request.n, request.k,
-                         [&](int64_t row, float* out) {
-                           FillNormal(seed + static_cast<uint64_t>(row), 0.0f,
-                                      static_cast<float>(spread), std::span(out, Size(request.k)));
-                         });
-    } else {
-      const QuantLayout layout = LayoutOf(request);
-      const double rms = layout.bits == 4 ? kRms4 : kRms8;
-      // 4 bits: an integer scale of 64 to 127 and a power of two.
-      const double multiplier = std::exp2(std::floor(std::log2(spread / (rms * 64))));
-      const double scale =
-          layout.bits == 4 ? std::round(spread / (rms * multiplier)) : spread / rms;
-      matrix =
-          PackQuant(context_, layout, request.n, request.k, [&](int64_t row, const QuantRow& out) {
-            Rng rng(seed + static_cast<uint64_t>(row));
-            FillCodes(rng, layout, request.k, out.codes);
-            std::fill_n(out.scales, request.k / layout.group,
-                        std::min(127.0f, static_cast<float>(scale)));
-            *out.multiplier = static_cast<float>(multiplier);
-          });
+    switch (FormatOf(request)) {
+      case PackedFormat::kF32:
+      case PackedFormat::kBf16:
+        matrix = FloatMatrix(request);
+        break;
+      case PackedFormat::kFp8:
+        matrix = Fp8Matrix(request);
+        break;
+      case PackedFormat::kQuant:
+        matrix = QuantMatrix(request);
+        break;
     }
     done_ += matrix.data.size();
     if (options_.progress) options_.progress(std::min(done_, total_), total_);
@@ -133,13 +124,54 @@ class RandomSource : public WeightSource {
  private:
   static size_t Size(int64_t n) { return static_cast<size_t>(n); }
 
-  static PackedFormat FormatOf(const MatrixRequest& request) {
-    return request.role == MatrixRole::kRouter ? PackedFormat::kF32 : PackedFormat::kQuant;
+  PackedType TypeOf(const MatrixRequest& request) const {
+    return request.role == MatrixRole::kHead ? options_.head : options_.linear;
+  }
+  PackedFormat FormatOf(const MatrixRequest& request) const {
+    if (request.role == MatrixRole::kRouter) return PackedFormat::kF32;
+    return TypeOf(request) == PackedType::kFp8 ? PackedFormat::kFp8 : PackedFormat::kQuant;
   }
   QuantLayout LayoutOf(const MatrixRequest& request) const {
-    if (request.role == MatrixRole::kRouter) return {};
-    const int bits = request.role == MatrixRole::kHead ? options_.head_bits : options_.bits;
-    return bits == 4 ? kInt4Layout : kInt8Layout;
+    if (FormatOf(request) != PackedFormat::kQuant) return {};
+    return TypeOf(request) == PackedType::kInt4 ? kInt4Layout : kInt8Layout;
+  }
+
+  PackedMatrix FloatMatrix(const MatrixRequest& request) const {
+    return PackFloat(context_, PackedFormat::kF32, request.n, request.k,
+                     [&](int64_t row, float* out) { FillRow(request, row, 1.0, out); });
+  }
+
+  PackedMatrix Fp8Matrix(const MatrixRequest& request) const {
+    const double scale = Spread(request) * kNormalTop / kFp8Top;
+    return PackFp8(context_, request.n, request.k, [&](int64_t row, const Fp8Row& out) {
+      std::vector<float> values(Size(request.k));
+      FillRow(request, row, 1.0 / scale, values.data());
+      std::transform(values.begin(), values.end(), out.codes, FloatToF8E4M3);
+      std::fill_n(out.scales, (request.k + kFp8Block - 1) / kFp8Block, static_cast<float>(scale));
+    });
+  }
+
+  PackedMatrix QuantMatrix(const MatrixRequest& request) const {
+    const uint64_t seed = SeedOf(request.name);
+    const double spread = Spread(request);
+    const QuantLayout layout = LayoutOf(request);
+    const double rms = layout.bits == 4 ? kRms4 : kRms8;
+    // 4 bits: an integer scale of 64 to 127 and a power of two.
+    const double multiplier = std::exp2(std::floor(std::log2(spread / (rms * 64))));
+    const double scale = layout.bits == 4 ? std::round(spread / (rms * multiplier)) : spread / rms;
+    return PackQuant(context_, layout, request.n, request.k, [&](int64_t row, const QuantRow& out) {
+      Rng rng(seed + static_cast<uint64_t>(row));
+      FillCodes(rng, layout, request.k, out.codes);
+      std::fill_n(out.scales, request.k / layout.group,
+                  std::min(127.0f, static_cast<float>(scale)));
+      *out.multiplier = static_cast<float>(multiplier);
+    });
+  }
+
+  // One row of normal values, times `factor`.
+  void FillRow(const MatrixRequest& request, int64_t row, double factor, float* out) const {
+    FillNormal(SeedOf(request.name) + static_cast<uint64_t>(row), 0.0f,
+               static_cast<float>(Spread(request) * factor), std::span(out, Size(request.k)));
   }
 
   // Matrices that write to the residual stream are smaller, so that it stays near one.

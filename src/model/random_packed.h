@@ -12,17 +12,20 @@
 
 namespace ringlet {
 
+enum class PackedType { kInt4, kInt8, kFp8 };
+
 struct RandomPackedOptions {
-  int bits = 4;       // of the linear layers: 4 or 8; routers are fp32
-  int head_bits = 8;  // of the output head: 4 or 8
+  PackedType linear = PackedType::kInt4;  // the linear layers; routers are fp32
+  PackedType head = PackedType::kInt8;    // the output head
   uint64_t seed = 0;
   // Bytes packed so far and in all.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
 };
 
 // Creates `directory`, which must not exist or be empty, with config.json, generation_config.json
-// (when not empty) and one packed file (model/packed_file.h). Codes are uniform; the variances of
-// the weights are those of WriteRandomCheckpoint. Equal arguments give equal bytes.
+// (when not empty) and one packed file (model/packed_file.h). Integer codes are uniform, FP8 codes
+// those of normal values; the variances of the weights are those of WriteRandomCheckpoint. Equal
+// arguments give equal bytes.
 Status WriteRandomPacked(const OrderedJson& config_json, const std::string& generation_json,
                          const std::string& directory, Context& context,
                          const RandomPackedOptions& options);

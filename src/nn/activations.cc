@@ -19,7 +19,8 @@ void Activations::Assign(RowSource source) {
   source_ = std::move(source);
 }
 
-const PreparedRows& Activations::For(Context& context, PackedFormat format) {
+const PreparedRows& Activations::For(Context& context, PackedFormat weights) {
+  const PackedFormat format = RowFormat(weights);
   const auto index = static_cast<size_t>(format);
   if (!ready_[index]) {
     if (source_.fill) {

@@ -16,8 +16,8 @@ class Activations {
   // Rows that are computed together with their first preparation.
   void Assign(RowSource source);
 
-  // The rows in `format`, prepared at the first call after Assign.
-  const PreparedRows& For(Context& context, PackedFormat format);
+  // The rows for weights of a format, prepared at the first call after Assign.
+  const PreparedRows& For(Context& context, PackedFormat weights);
 
   // The rows for `weights`, which `observer` sees unless it is null.
   const PreparedRows& For(Context& context, const PackedMatrix& weights,
@@ -33,6 +33,7 @@ class Activations {
   int64_t k_ = 0;
   RowSource source_;  // without a function once its rows are computed
   AlignedBuffer<float> values_;
+  // By RowFormat.
   bool ready_[3] = {false, false, false};
   PreparedRows prepared_[3];
 };

@@ -108,7 +108,7 @@ class UsageTest(CliTest):
         self.bad(2, "--tokens", "logprobs", self.model)
         self.bad(2, "--chunk", "logprobs", self.model, "--tokens", "-", "--chunk", "0")
         self.bad(2, "--json", "logprobs", self.model, "--tokens", "-", "--all")
-        self.bad(2, "--dtype", "new", "tiny-hybrid", self.directory / "x", "--dtype", "fp8")
+        self.bad(2, "--dtype", "new", "tiny-hybrid", self.directory / "x", "--dtype", "fp16")
         self.bad(2, "--scale", "new", "tiny-hybrid", self.directory / "x", "--scale", "0")
         self.bad(2, "PRESET", "new")
         self.bad(2, "--list", "new", "tiny-hybrid", self.directory / "x", "--json")

@@ -55,6 +55,8 @@ void RunTask(const GemmKernels& kernels, const Task& task) {
       return kernels.tile_bf16(tile);
     case PackedFormat::kQuant:
       return kernels.tile_quant(tile);
+    case PackedFormat::kFp8:
+      return kernels.tile_fp8(tile);
   }
 }
 
@@ -66,8 +68,10 @@ constexpr int64_t kPrepareCost = 4;
 // Makes room for rows in a format and fills them.
 class RowPreparer {
  public:
-  RowPreparer(const IsaChoice& isa, PackedFormat format, int64_t rows, int64_t k, PreparedRows* out)
+  RowPreparer(const IsaChoice& isa, PackedFormat weights, int64_t rows, int64_t k,
+              PreparedRows* out)
       : kernels_(SelectKernels(GemmTables(), isa)), out_(out) {
+    const PackedFormat format = RowFormat(weights);
     int64_t bytes = k * 4;
     if (format == PackedFormat::kBf16) bytes = kernels_.bf16_row_bytes(k);
     if (format == PackedFormat::kQuant) {
@@ -87,6 +91,7 @@ class RowPreparer {
         std::memcpy(row, x, static_cast<size_t>(out_->k_) * 4);
         return;
       case PackedFormat::kBf16:
+      case PackedFormat::kFp8:
         return kernels_.prepare_bf16(x, out_->k_, row);
       case PackedFormat::kQuant:
         return kernels_.prepare_quant(x, out_->k_, row);
@@ -98,16 +103,16 @@ class RowPreparer {
   PreparedRows* out_;
 };
 
-void PrepareRows(Context& context, PackedFormat format, const float* x, int64_t rows, int64_t k,
+void PrepareRows(Context& context, PackedFormat weights, const float* x, int64_t rows, int64_t k,
                  PreparedRows* out) {
-  const RowPreparer preparer(context.isa, format, rows, k, out);
+  const RowPreparer preparer(context.isa, weights, rows, k, out);
   ParallelRows(context, rows, kPrepareCost * k,
                [&](int64_t row) { preparer.Prepare(x + row * k, row); });
 }
 
-void PrepareRows(Context& context, PackedFormat format, const RowSource& source, float* x,
+void PrepareRows(Context& context, PackedFormat weights, const RowSource& source, float* x,
                  PreparedRows* out) {
-  const RowPreparer preparer(context.isa, format, source.rows, source.k, out);
+  const RowPreparer preparer(context.isa, weights, source.rows, source.k, out);
   ParallelRows(context, source.rows, source.cost + kPrepareCost * source.k, [&](int64_t row) {
     source.fill(row, x + row * source.k);
     preparer.Prepare(x + row * source.k, row);
@@ -143,7 +148,8 @@ void ReadAhead(Context& context, std::span<const PackedMatrix* const> next) {
 }
 
 GemmJob WholeJob(const PackedMatrix& weights, const PreparedRows& x, float* y) {
-  RINGLET_CHECK(x.format() == weights.format && x.k() == weights.k, "prepared for other weights");
+  RINGLET_CHECK(x.format() == RowFormat(weights.format) && x.k() == weights.k,
+                "prepared for other weights");
   GemmJob job;
   job.weights = &weights;
   for (int64_t i = 0; i < x.rows(); ++i) {

@@ -37,6 +37,7 @@ RINGLET_INLINE void ReadAhead(const std::byte* p, int64_t ahead, int64_t bytes) 
 constexpr int64_t kReadAhead = 768;
 
 #include "ops/gemm/gemm_float.inl.h"
+#include "ops/gemm/gemm_fp8.inl.h"
 #include "ops/gemm/gemm_quant.inl.h"
 
 #include "ops/gemm/gemm_int4.inl.h"
@@ -53,6 +54,7 @@ constinit const GemmKernels kGemmKernels = {
     .tile_f32 = TileF32,
     .tile_bf16 = TileBf16,
     .tile_quant = TileQuant,
+    .tile_fp8 = TileFp8,
 };
 
 }  // namespace ringlet::RINGLET_ISA

@@ -42,6 +42,7 @@ struct GemmKernels {
   void (*tile_f32)(const GemmTile& tile);
   void (*tile_bf16)(const GemmTile& tile);
   void (*tile_quant)(const GemmTile& tile);
+  void (*tile_fp8)(const GemmTile& tile);  // rows prepared as for tile_bf16
 };
 
 RINGLET_KERNEL_TABLES_BF16(GemmKernels, kGemmKernels, GemmTables)

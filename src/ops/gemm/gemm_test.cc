@@ -25,7 +25,7 @@ class GemmTest : public IsaTest {};
 // What the operator may do to its inputs: nothing (fp32), or rounding to BF16, which the expected
 // value repeats. Int8 rounding is part of the bound instead.
 std::vector<float> RoundInputs(const WeightFormat& format, std::vector<float> x) {
-  if (format.format == PackedFormat::kBf16) {
+  if (RowFormat(format.format) == PackedFormat::kBf16) {
     for (float& value : x) value = Bf16ToFloat(FloatToBf16(value));
   }
   return x;
@@ -80,7 +80,9 @@ std::vector<double> Bounds(const WeightFormat& format, const TestWeights& weight
         magnitude += std::abs(static_cast<double>(row[j])) *
                      weights.magnitudes[static_cast<size_t>(i * k + j)];
       }
-      bounds.push_back(DotBound(k, magnitude));
+      // FP8: the scale rounds a block's sum, and the products that the bound is held against.
+      const int64_t more = format.format == PackedFormat::kFp8 ? k / kFp8Block + 3 : 0;
+      bounds.push_back(DotBound(k + more, magnitude));
     }
   }
   return bounds;
@@ -97,6 +99,7 @@ std::vector<float> Product(Context& context, const PackedMatrix& weights,
 
 std::vector<int64_t> KSizes(const WeightFormat& format) {
   if (format.is_quant()) return {32, 64, 96, 992, 1024};
+  if (format.format == PackedFormat::kFp8) return {1, 2, 7, 63, 65, 127, 128, 129, 257, 1000};
   return {1, 7, 63, 64, 65, 1000};
 }
 
@@ -132,6 +135,12 @@ TEST_P(GemmTest, MatchesReferenceOnAwkwardSizes) {
       }
     }
     ASSERT_NO_FATAL_FAILURE(CheckProduct(context, format, 65, 64, {97, 200}, &rng));
+    if (format.format != PackedFormat::kFp8) continue;
+    // Every division of rows into register blocks.
+    std::vector<int64_t> counts(40);
+    std::iota(counts.begin(), counts.end(), 1);
+    ASSERT_NO_FATAL_FAILURE(CheckProduct(context, format, 33, 143, counts, &rng));
+    ASSERT_NO_FATAL_FAILURE(CheckProduct(context, format, 65, 301, {90, 97, 105, 200}, &rng));
   }
 }
 
@@ -232,7 +241,11 @@ TEST_P(GemmTest, InfiniteInputs) {
         ASSERT_TRUE(std::isnan(value)) << format.name;
       } else {
         const float w = weights.values[static_cast<size_t>((i - n) * k + 5)];
-        ASSERT_EQ(value, w > 0 ? kInf : -kInf) << format.name;
+        if (w == 0) {
+          ASSERT_TRUE(std::isnan(value)) << format.name;
+        } else {
+          ASSERT_EQ(value, w > 0 ? kInf : -kInf) << format.name;
+        }
       }
     }
   }
@@ -271,6 +284,55 @@ TEST_P(GemmTest, NanWeightReachesItsOutputAndNoOther) {
   }
 }
 
+// In either place of a pair, first and last of a block, on the way of few rows and of many.
+TEST_P(GemmTest, EveryFp8CodeIsExact) {
+  Context context(isa(), 1);
+  const int64_t n = 256;
+  for (const int64_t k : {1, 2, 129}) {
+    for (const int64_t at : {int64_t{0}, k - 1}) {
+      const PackedMatrix packed = PackFp8(context, n, k, [&](int64_t row, const Fp8Row& to) {
+        std::fill_n(to.codes, k, uint8_t{0});
+        std::fill_n(to.scales, (k + kFp8Block - 1) / kFp8Block, 0x1p-3f);
+        to.codes[at] = static_cast<uint8_t>(row);
+      });
+      for (const int64_t rows : {1, 2, 6, 13}) {
+        std::vector<float> x(static_cast<size_t>(rows * k), 0.0f);
+        for (int64_t r = 0; r < rows; ++r) x[static_cast<size_t>(r * k + at)] = 2.0f;
+        const std::vector<float> got = Product(context, packed, x, rows);
+        for (size_t i = 0; i < got.size(); ++i) {
+          const float want = F8E4M3ToFloat(static_cast<uint8_t>(i)) * 0.25f;
+          if (std::isnan(want)) {
+            ASSERT_TRUE(std::isnan(got[i])) << "code " << i % 256;
+          } else {
+            ASSERT_EQ(got[i], want) << "code " << i % 256 << " rows " << rows << " k " << k;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(GemmTest, Fp8NanReachesItsOutputAndNoOther) {
+  Context context(isa(), 1);
+  Rng rng(10);
+  const int64_t k = 200;
+  const int64_t n = 67;
+  const PackedMatrix packed = PackFp8(context, n, k, [&](int64_t row, const Fp8Row& to) {
+    std::fill_n(to.codes, k, uint8_t{0x38});
+    std::fill_n(to.scales, 2, 1.0f);
+    if (row == 1) to.codes[0] = 0x7f;
+    if (row == 30) to.scales[1] = kNan;
+    if (row == 66) to.codes[k - 1] = 0xff;
+  });
+  for (const int64_t rows : {1, 4, 9}) {
+    const std::vector<float> got = Product(context, packed, NormalFloats(&rng, rows * k), rows);
+    for (size_t i = 0; i < got.size(); ++i) {
+      const size_t column = i % static_cast<size_t>(n);
+      ASSERT_EQ(std::isnan(got[i]), column == 1 || column == 30 || column == 66) << i;
+    }
+  }
+}
+
 // Group maxima from 0 through subnormals to the largest float: never NaN, never more than the
 // bound.
 TEST_P(GemmTest, ActivationScalesOfAnySize) {
@@ -300,7 +362,7 @@ TEST_P(GemmTest, RowContract) {
   for (const WeightFormat& format : AllWeightFormats()) {
     Context one(isa(), 1);
     // Longer than what kernels of many rows take at once.
-    const int64_t k = format.is_quant() ? 608 : 99;
+    const int64_t k = format.is_quant() ? 608 : (format.format == PackedFormat::kFp8 ? 387 : 99);
     const int64_t n = 150;
     const int64_t rows = 23;
     const TestWeights weights = MakeWeights(one, format, n, k, &rng);
@@ -424,7 +486,7 @@ TEST(PackedMatrixTest, UnpacksWhatWasPacked) {
   Rng rng(9);
   for (const WeightFormat& format : AllWeightFormats()) {
     for (const int64_t n : {1, 63, 64, 65, 200}) {
-      const int64_t k = format.is_quant() ? 96 : 37;
+      const int64_t k = format.is_quant() ? 96 : 261;
       const TestWeights weights = MakeWeights(context, format, n, k, &rng);
       std::vector<float> row(static_cast<size_t>(k));
       for (int64_t i = 0; i < n; ++i) {
@@ -465,6 +527,11 @@ TEST(PackedMatrixTest, SizeIsWhatTheHeaderSays) {
   EXPECT_EQ(q4.GroupBytes(), 64 * 16 + 64 * 2 + 64 * 2);
   const QuantLayout q8{.bits = 8, .group = 16, .has_min = false, .scales = ScaleType::kF32};
   EXPECT_EQ(q8.GroupBytes(), 64 * 16 + 64 * 4);
+  const PackedMatrix fp8 = PackFp8(context, 65, 131, [](int64_t, const Fp8Row& row) {
+    std::fill_n(row.codes, 131, uint8_t{0});
+    std::fill_n(row.scales, 2, 1.0f);
+  });
+  EXPECT_EQ(fp8.data.size(), 2u * (64 * 128 + 64 * 4 + 64 * 4 + 64 * 4));
   // 4.5 bits per weight and 4 bytes per output.
   EXPECT_EQ(kInt4Layout.PanelBytes(2048), 64 * 2048 * 9 / 16 + 64 * 4);
   EXPECT_EQ(kInt4Layout.PanelBytes(32) % 64, 0);

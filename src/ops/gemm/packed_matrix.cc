@@ -1,6 +1,8 @@
 #include "ops/gemm/packed_matrix.h"
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "tensor/dtype.h"
@@ -143,6 +145,50 @@ void UnpackQuantRow(const QuantLayout& layout, int64_t k, const std::byte* panel
   }
 }
 
+// Bytes of a block of kFp8: codes, rounded up to whole pairs, and scales.
+constexpr int64_t Fp8BlockBytes(int64_t inputs) {
+  return (inputs + 1) / 2 * 2 * kPanel + kPanel * 4;
+}
+
+// Where a panel of k inputs keeps the code of input i of output `lane`, and its scale.
+struct Fp8Place {
+  int64_t code;
+  int64_t scale;
+};
+Fp8Place LocateFp8(int64_t k, int64_t lane, int64_t i) {
+  const int64_t base = i / kFp8Block * Fp8BlockBytes(kFp8Block);
+  const int64_t in_block = i % kFp8Block;
+  const int64_t inputs = std::min(kFp8Block, k - i / kFp8Block * kFp8Block);
+  return {.code = base + (in_block / 2 * kPanel + lane) * 2 + in_block % 2,
+          .scale = base + Fp8BlockBytes(inputs) - kPanel * 4 + lane * 4};
+}
+
+// Writes one output's row into lane `lane` of a zeroed panel.
+void StoreFp8Row(int64_t k, const Fp8Row& row, int64_t lane, std::byte* panel) {
+  constexpr uint8_t kNan = 0x7f;  // and with the sign bit
+  for (int64_t begin = 0; begin < k; begin += kFp8Block) {
+    const Fp8Place place = LocateFp8(k, lane, begin);
+    std::byte* pairs = panel + place.code;
+    float scale = row.scales[begin / kFp8Block];
+    for (int64_t i = 0; i < std::min(kFp8Block, k - begin); ++i) {
+      const uint8_t code = row.codes[begin + i];
+      const bool nan = (code & kNan) == kNan;
+      if (nan) scale = std::numeric_limits<float>::quiet_NaN();
+      pairs[i / 2 * kPanel * 2 + i % 2] = static_cast<std::byte>(nan ? 0 : code);
+    }
+    std::memcpy(panel + place.scale, &scale, 4);
+  }
+}
+
+void UnpackFp8Row(int64_t k, const std::byte* panel, int64_t lane, float* out) {
+  for (int64_t i = 0; i < k; ++i) {
+    const Fp8Place place = LocateFp8(k, lane, i);
+    float scale;
+    std::memcpy(&scale, panel + place.scale, 4);
+    out[i] = scale * F8E4M3ToFloat(std::to_integer<uint8_t>(panel[place.code]));
+  }
+}
+
 }  // namespace
 
 bool IsSupported(const QuantLayout& layout) {
@@ -163,14 +209,17 @@ int64_t PanelBytes(PackedFormat format, const QuantLayout& quant, int64_t k) {
       return (k + 1) / 2 * kPanel * 4;
     case PackedFormat::kQuant:
       return quant.PanelBytes(k);
+    case PackedFormat::kFp8:
+      return k / kFp8Block * Fp8BlockBytes(kFp8Block) +
+             (k % kFp8Block == 0 ? 0 : Fp8BlockBytes(k % kFp8Block));
   }
   return 0;
 }
 
 PackedMatrix PackFloat(Context& context, PackedFormat format, int64_t n, int64_t k,
                        const std::function<void(int64_t row, float* out)>& row) {
-  RINGLET_CHECK(format != PackedFormat::kQuant, "PackFloat packs kF32 and kBf16");
   const bool bf16 = format == PackedFormat::kBf16;
+  RINGLET_CHECK(bf16 || format == PackedFormat::kF32, "PackFloat packs kF32 and kBf16");
   const PackedMatrix shape{
       .format = format, .n = n, .k = k, .panel_bytes = PanelBytes(format, {}, k)};
   return Build(context, shape, [&](int64_t panel, std::byte* base) {
@@ -213,12 +262,30 @@ PackedMatrix PackQuant(Context& context, const QuantLayout& layout, int64_t n, i
   });
 }
 
+PackedMatrix PackFp8(Context& context, int64_t n, int64_t k,
+                     const std::function<void(int64_t row, const Fp8Row& out)>& row) {
+  const PackedMatrix shape{.format = PackedFormat::kFp8,
+                           .n = n,
+                           .k = k,
+                           .panel_bytes = PanelBytes(PackedFormat::kFp8, {}, k)};
+  return Build(context, shape, [&](int64_t panel, std::byte* base) {
+    std::vector<uint8_t> codes(static_cast<size_t>(k));
+    std::vector<float> scales(static_cast<size_t>((k + kFp8Block - 1) / kFp8Block));
+    const Fp8Row buffers{codes.data(), scales.data()};
+    for (int64_t lane = 0; lane < PanelRows(n, panel); ++lane) {
+      row(panel * kPanel + lane, buffers);
+      StoreFp8Row(k, buffers, lane, base);
+    }
+  });
+}
+
 void UnpackRow(const PackedMatrix& matrix, int64_t row, float* out) {
   const std::byte* base = matrix.panel(row / kPanel);
   const int64_t lane = row % kPanel;
   if (matrix.format == PackedFormat::kQuant) {
     return UnpackQuantRow(matrix.quant, matrix.k, base, lane, out);
   }
+  if (matrix.format == PackedFormat::kFp8) return UnpackFp8Row(matrix.k, base, lane, out);
   for (int64_t i = 0; i < matrix.k; ++i) {
     if (matrix.format == PackedFormat::kF32) {
       out[i] = reinterpret_cast<const float*>(base)[i * kPanel + lane];

@@ -5,6 +5,14 @@
 //
 //   kF32   [K][64]             fp32
 //   kBf16  [ceil(K/2)][64][2]  bf16; pairs along K as the BF16 dot-product instruction wants them
+//   kFp8   per block of 128 inputs (the last one shorter):
+//            codes [ceil(inputs/2)][64][2] E4M3; pairs along K fill the 16-bit lanes in which codes
+//                  become fp16 or bf16, a vector of neighbouring outputs at a time
+//            [64] fp32 scales
+//          value = scale * code: one byte per weight and 4 per output and block, whatever number
+//          of outputs shares a scale in the checkpoint. A NaN code is stored as 0 and makes its
+//          scale NaN: its block can only give NaN to the output anyhow, and codes decode without a
+//          test for NaN.
 //   kQuant with scales kF16 or kF32 (of the scales and minimums):
 //          per group of `group` inputs: codes, then [64] scales, then [64] minimums if has_min
 //            8 bits: codes [group/4][64][4] int8
@@ -36,8 +44,10 @@ namespace ringlet {
 inline constexpr int64_t kPanel = 64;
 // Inputs per dynamically quantized activation group; also the largest weight group.
 inline constexpr int64_t kQuantGroup = 32;
+// Inputs that share an fp32 scale of kFp8.
+inline constexpr int64_t kFp8Block = 128;
 
-enum class PackedFormat { kF32, kBf16, kQuant };
+enum class PackedFormat { kF32, kBf16, kQuant, kFp8 };
 
 enum class ScaleType { kF16, kF32, kInt8 };
 
@@ -97,6 +107,14 @@ struct QuantRow {
 };
 PackedMatrix PackQuant(Context& context, const QuantLayout& layout, int64_t n, int64_t k,
                        const std::function<void(int64_t row, const QuantRow& out)>& row);
+
+// Packs rows of k E4M3 codes with ceil(k / kFp8Block) scales each.
+struct Fp8Row {
+  uint8_t* codes;
+  float* scales;
+};
+PackedMatrix PackFp8(Context& context, int64_t n, int64_t k,
+                     const std::function<void(int64_t row, const Fp8Row& out)>& row);
 
 // Unpacks output `row` to k floats: what the kernels multiply by (tests, references).
 void UnpackRow(const PackedMatrix& matrix, int64_t row, float* out);

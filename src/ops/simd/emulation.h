@@ -14,7 +14,10 @@
 #undef _mm512_cmp_ps_mask
 #undef _mm512_extractf32x8_ps
 #undef _mm512_roundscale_ps
+#undef _mm512_extracti64x4_epi64
+#undef _mm512_slli_epi16
 #undef _mm512_slli_epi32
+#undef _mm512_srai_epi16
 #undef _mm512_srli_epi16
 #undef _mm512_srli_epi32
 #undef _mm512_ternarylogic_epi32
@@ -36,6 +39,13 @@ RINGLET_EMULATED Floats SetZeroPs() { return {{_mm256_setzero_ps(), _mm256_setze
 RINGLET_EMULATED Ints SetZeroSi() { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
 RINGLET_EMULATED Floats Set1Ps(float x) { return {{_mm256_set1_ps(x), _mm256_set1_ps(x)}}; }
 RINGLET_EMULATED Ints Set1Epi32(int x) { return {{_mm256_set1_epi32(x), _mm256_set1_epi32(x)}}; }
+RINGLET_EMULATED Ints Set1Epi16(int16_t x) {
+  return {{_mm256_set1_epi16(x), _mm256_set1_epi16(x)}};
+}
+RINGLET_EMULATED Ints Set4Epi32(int d, int c, int b, int a) {
+  const __m256i quads = _mm256_setr_epi32(a, b, c, d, a, b, c, d);
+  return {{quads, quads}};
+}
 RINGLET_EMULATED Ints Set1Epi8(char x) { return {{_mm256_set1_epi8(x), _mm256_set1_epi8(x)}}; }
 RINGLET_EMULATED Floats LoadPs(const void* p) {
   const auto* floats = static_cast<const float*>(p);
@@ -81,6 +91,20 @@ RINGLET_EMULATED Ints CastSi(Floats a) {
   return {{_mm256_castps_si256(a.half[0]), _mm256_castps_si256(a.half[1])}};
 }
 RINGLET_EMULATED __m256 HalfPs(Floats a, int half) { return a.half[half & 1]; }
+RINGLET_EMULATED __m256i HalfSi(Ints a, int half) { return a.half[half & 1]; }
+// 16-bit elements of `table` chosen by the low 5 bits of `index` where the mask bit is set.
+RINGLET_EMULATED Ints MaskPermuteEpi16(Ints otherwise, __mmask32 mask, Ints index, Ints table) {
+  uint16_t lanes[32];
+  uint16_t indices[32];
+  uint16_t entries[32];
+  std::memcpy(lanes, &otherwise, sizeof(lanes));
+  std::memcpy(indices, &index, sizeof(indices));
+  std::memcpy(entries, &table, sizeof(entries));
+  for (int i = 0; i < 32; ++i) {
+    if ((mask >> i & 1) != 0) lanes[i] = entries[indices[i] & 31];
+  }
+  return LoadSi(lanes);
+}
 
 // Operations that act on 256 bits at a time as they do on 512.
 #define RINGLET_EMULATED_BINARY(Name, Type, intrinsic)                           \
@@ -123,6 +147,21 @@ RINGLET_EMULATED __mmask16 CmpPsMask(Floats a, Floats b) {
   const int low = _mm256_movemask_ps(_mm256_cmp_ps(a.half[0], b.half[0], kPredicate));
   const int high = _mm256_movemask_ps(_mm256_cmp_ps(a.half[1], b.half[1], kPredicate));
   return static_cast<__mmask16>(low | high << 8);
+}
+// Mask bits of the 16-bit elements that have no bit in common.
+RINGLET_EMULATED __mmask32 TestnEpi16(Ints a, Ints b) {
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i low = _mm256_cmpeq_epi16(_mm256_and_si256(a.half[0], b.half[0]), zero);
+  const __m256i high = _mm256_cmpeq_epi16(_mm256_and_si256(a.half[1], b.half[1]), zero);
+  // Packing works on 128 bits at a time; quarters 0 2 1 3 put them into their order.
+  const __m256i bytes = _mm256_permute4x64_epi64(_mm256_packs_epi16(low, high), 0xd8);
+  return static_cast<__mmask32>(_mm256_movemask_epi8(bytes));
+}
+RINGLET_EMULATED Ints SlliEpi16(Ints a, int count) {
+  return {{_mm256_slli_epi16(a.half[0], count), _mm256_slli_epi16(a.half[1], count)}};
+}
+RINGLET_EMULATED Ints SraiEpi16(Ints a, int count) {
+  return {{_mm256_srai_epi16(a.half[0], count), _mm256_srai_epi16(a.half[1], count)}};
 }
 RINGLET_EMULATED Ints SlliEpi32(Ints a, int count) {
   return {{_mm256_slli_epi32(a.half[0], count), _mm256_slli_epi32(a.half[1], count)}};
@@ -224,6 +263,7 @@ RINGLET_EMULATED Floats DpBf16Ps(Floats sum, Ints a, Ints b) {
 #define _mm512_and_si512 ::ringlet::emulation::AndSi
 #define _mm512_castps512_ps256(a) ::ringlet::emulation::HalfPs(a, 0)
 #define _mm512_castps_si512 ::ringlet::emulation::CastSi
+#define _mm512_castsi512_si256(a) ::ringlet::emulation::HalfSi(a, 0)
 #define _mm512_castsi512_ps ::ringlet::emulation::CastPs
 #define _mm512_cmp_ps_mask(a, b, predicate) ::ringlet::emulation::CmpPsMask<predicate>(a, b)
 #define _mm512_cvtepi8_epi16 ::ringlet::emulation::CvtEpi8Epi16
@@ -238,10 +278,12 @@ RINGLET_EMULATED Floats DpBf16Ps(Floats sum, Ints a, Ints b) {
 #define _mm512_dpbusd_epi32 ::ringlet::emulation::DpbusdEpi32
 #define _mm512_dpwssd_epi32 ::ringlet::emulation::DpwssdEpi32
 #define _mm512_extractf32x8_ps ::ringlet::emulation::HalfPs
+#define _mm512_extracti64x4_epi64 ::ringlet::emulation::HalfSi
 #define _mm512_fmadd_ps ::ringlet::emulation::FmaddPs
 #define _mm512_loadu_ps ::ringlet::emulation::LoadPs
 #define _mm512_loadu_si512 ::ringlet::emulation::LoadSi
 #define _mm512_mask_mov_epi32 ::ringlet::emulation::MaskMovEpi32
+#define _mm512_mask_permutexvar_epi16 ::ringlet::emulation::MaskPermuteEpi16
 #define _mm512_mask_storeu_ps ::ringlet::emulation::MaskStorePs
 #define _mm512_maskz_loadu_ps ::ringlet::emulation::MaskzLoadPs
 #define _mm512_max_ps ::ringlet::emulation::MaxPs
@@ -249,12 +291,16 @@ RINGLET_EMULATED Floats DpBf16Ps(Floats sum, Ints a, Ints b) {
 #define _mm512_mul_ps ::ringlet::emulation::MulPs
 #define _mm512_or_si512 ::ringlet::emulation::OrSi
 #define _mm512_roundscale_ps(a, control) ::ringlet::emulation::RoundScalePs<control>(a)
+#define _mm512_set1_epi16 ::ringlet::emulation::Set1Epi16
 #define _mm512_set1_epi32 ::ringlet::emulation::Set1Epi32
 #define _mm512_set1_epi8 ::ringlet::emulation::Set1Epi8
 #define _mm512_set1_ps ::ringlet::emulation::Set1Ps
+#define _mm512_set4_epi32 ::ringlet::emulation::Set4Epi32
 #define _mm512_setzero_ps ::ringlet::emulation::SetZeroPs
 #define _mm512_setzero_si512 ::ringlet::emulation::SetZeroSi
+#define _mm512_slli_epi16 ::ringlet::emulation::SlliEpi16
 #define _mm512_slli_epi32 ::ringlet::emulation::SlliEpi32
+#define _mm512_srai_epi16 ::ringlet::emulation::SraiEpi16
 #define _mm512_srli_epi16 ::ringlet::emulation::SrliEpi16
 #define _mm512_srli_epi32 ::ringlet::emulation::SrliEpi32
 #define _mm512_storeu_ps ::ringlet::emulation::StorePs
@@ -262,4 +308,5 @@ RINGLET_EMULATED Floats DpBf16Ps(Floats sum, Ints a, Ints b) {
 #define _mm512_sub_epi32 ::ringlet::emulation::SubEpi32
 #define _mm512_sub_ps ::ringlet::emulation::SubPs
 #define _mm512_ternarylogic_epi32(a, b, c, table) ::ringlet::emulation::TernaryLogic<table>(a, b, c)
+#define _mm512_testn_epi16_mask ::ringlet::emulation::TestnEpi16
 #define _mm512_xor_si512 ::ringlet::emulation::XorSi

@@ -26,7 +26,8 @@ struct WeightFormat {
 // block types have them.
 inline std::vector<WeightFormat> AllWeightFormats() {
   std::vector<WeightFormat> formats = {{"f32", PackedFormat::kF32, {}},
-                                       {"bf16", PackedFormat::kBf16, {}}};
+                                       {"bf16", PackedFormat::kBf16, {}},
+                                       {"fp8", PackedFormat::kFp8, {}}};
   const auto add = [&](int bits, int group, int zero, bool has_min, ScaleType scales) {
     const QuantLayout layout = {bits, group, zero, has_min, scales};
     if (!IsSupported(layout)) return;
@@ -59,9 +60,36 @@ inline float RoundScale(float value, ScaleType type) {
   return type == ScaleType::kF16 ? F16ToFloat(FloatToF16(value)) : value;
 }
 
+// MakeWeights for kFp8: every code but NaN, scales of their own for every output and block.
+inline TestWeights MakeFp8Weights(Context& context, int64_t n, int64_t k, Rng* rng, bool exact) {
+  TestWeights out;
+  const int64_t blocks = (k + kFp8Block - 1) / kFp8Block;
+  std::vector<uint8_t> codes(static_cast<size_t>(n * k));
+  std::vector<float> scales(static_cast<size_t>(n * blocks));
+  for (uint8_t& code : codes) {
+    const auto magnitude = static_cast<uint8_t>(Between(rng, 0, 0x7e));
+    code = exact ? FloatToF8E4M3(static_cast<float>(Between(rng, -8, 8)))
+                 : static_cast<uint8_t>(magnitude | Between(rng, 0, 1) << 7);
+  }
+  for (size_t i = 0; i < scales.size(); ++i) {
+    scales[i] = exact ? (i % 2 == 0 ? 0.5f : -1.0f) : static_cast<float>(rng->Normal() * 0.01);
+  }
+  for (int64_t i = 0; i < n * k; ++i) {
+    const float scale = scales[static_cast<size_t>(i / k * blocks + i % k / kFp8Block)];
+    out.values.push_back(scale * F8E4M3ToFloat(codes[static_cast<size_t>(i)]));
+    out.magnitudes.push_back(std::abs(out.values.back()));
+  }
+  out.packed = PackFp8(context, n, k, [&](int64_t row, const Fp8Row& to) {
+    std::copy_n(codes.data() + row * k, k, to.codes);
+    std::copy_n(scales.data() + row * blocks, blocks, to.scales);
+  });
+  return out;
+}
+
 // `exact` makes small integers (times powers of two), so that every product and sum is exact.
 inline TestWeights MakeWeights(Context& context, const WeightFormat& format, int64_t n, int64_t k,
                                Rng* rng, bool exact = false) {
+  if (format.format == PackedFormat::kFp8) return MakeFp8Weights(context, n, k, rng, exact);
   TestWeights out;
   const auto size = static_cast<size_t>(n * k);
   out.values.resize(size);
