@@ -43,10 +43,29 @@ void PrintError(std::string_view message, std::string_view hint) {
   if (!hint.empty()) fmt::print(stderr, "ringlet: hint: {}\n", hint);
 }
 
-// The name of the subcommand on the command line, for "ringlet run --help".
+// The program and the subcommands on the command line, for "ringlet run --help".
 std::string ProgramWithCommand(const CLI::App& app) {
   const std::vector<CLI::App*> chosen = app.get_subcommands();
-  return chosen.empty() ? "ringlet" : "ringlet " + chosen.front()->get_name();
+  return chosen.empty() ? app.get_name()
+                        : app.get_name() + " " + ProgramWithCommand(*chosen.front());
+}
+
+// Declares `command` and those below it; whichever is named becomes `chosen`.
+void AddCommand(CLI::App& parent, Command& command, Command*& chosen, GlobalOptions& globals) {
+  CLI::App* sub =
+      parent.add_subcommand(std::string(command.name()), std::string(command.summary()));
+  sub->set_help_flag("-h,--help", "Print this help");
+  sub->footer(std::string(command.footer()));
+  if (command.subcommands().empty()) {
+    Args args(*sub);
+    command.Declare(args);
+    sub->callback([&chosen, &command] { chosen = &command; });
+  } else {
+    sub->require_subcommand(1);
+    for (const auto& below : command.subcommands()) AddCommand(*sub, *below, chosen, globals);
+  }
+  // Accepted before and after the command's name.
+  AddGlobals(*sub, globals);
 }
 
 int Finish(const Outcome& outcome, const std::string& program) {
@@ -69,6 +88,11 @@ int Finish(const Outcome& outcome, const std::string& program) {
 
 void Args::Positional(const std::string& name, std::string& value, const std::string& help) {
   app_.add_option(name, value, help)->required()->type_name("");
+}
+
+void Args::Positionals(const std::string& name, std::vector<std::string>& values,
+                       const std::string& help) {
+  app_.add_option(name, values, help)->required()->type_name("");
 }
 
 void Args::OptionalPositional(const std::string& name, std::string& value,
@@ -126,17 +150,7 @@ int ParseAndRun(int argc, const char* const* argv,
   AddGlobals(app, globals);
 
   Command* chosen = nullptr;
-  for (const auto& command : commands) {
-    CLI::App* sub =
-        app.add_subcommand(std::string(command->name()), std::string(command->summary()));
-    sub->set_help_flag("-h,--help", "Print this help");
-    sub->footer(std::string(command->footer()));
-    Args args(*sub);
-    command->Declare(args);
-    // Accepted before and after the command's name.
-    AddGlobals(*sub, globals);
-    sub->callback([&chosen, &command] { chosen = command.get(); });
-  }
+  for (const auto& command : commands) AddCommand(app, *command, chosen, globals);
 
   try {
     app.parse(argc, argv);

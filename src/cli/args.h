@@ -21,6 +21,9 @@ class Args {
   explicit Args(CLI::App& app) : app_(app) {}
 
   void Positional(const std::string& name, std::string& value, const std::string& help);
+  // One or more.
+  void Positionals(const std::string& name, std::vector<std::string>& values,
+                   const std::string& help);
   void OptionalPositional(const std::string& name, std::string& value, const std::string& help);
   // An option with a value. `flags` is "-n,--count"; T is std::string, int64_t, uint64_t, double or
   // an optional of these (set when given), or a vector of strings (may be repeated). `value_name`

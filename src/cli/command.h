@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,8 @@ class Command {
   virtual std::string_view footer() const = 0;
   virtual void Declare(Args& args) = 0;
   virtual Outcome Run(const GlobalOptions& globals) = 0;
+  // Commands below this one. With any, one must be named, and this one never runs.
+  virtual std::span<const std::unique_ptr<Command>> subcommands() const { return {}; }
 };
 
 std::unique_ptr<Command> MakeRunCommand();
@@ -40,6 +43,10 @@ std::unique_ptr<Command> MakeTokenizeCommand();
 std::unique_ptr<Command> MakeInspectCommand();
 std::unique_ptr<Command> MakeNewCommand();
 std::unique_ptr<Command> MakeQuantizeCommand();
+std::unique_ptr<Command> MakeDataCommand();
+std::unique_ptr<Command> MakeDataTokenizerCommand();
+std::unique_ptr<Command> MakeDataShardsCommand();
+std::unique_ptr<Command> MakeDataInfoCommand();
 std::unique_ptr<Command> MakeBenchCommand();
 std::unique_ptr<Command> MakeInfoCommand();
 

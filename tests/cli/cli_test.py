@@ -23,7 +23,7 @@ import xml.etree.ElementTree
 import tiny_model
 
 BINARY = ""
-COMMANDS = ["run", "chat", "logprobs", "tokenize", "inspect", "new", "quantize", "bench",
+COMMANDS = ["run", "chat", "logprobs", "tokenize", "inspect", "new", "quantize", "data", "bench",
             "info"]
 SECONDS = 300  # nothing takes a tenth of that, but machines may be busy
 # Errors are one line, then perhaps a hint.
