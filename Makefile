@@ -8,7 +8,7 @@ export RINGLET_CACHE ?= $(CURDIR)/.cache
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 RINGLET := build/release/ringlet
 
-.PHONY: all help deps demo test asan tsan clang fuzz bench format check clean
+.PHONY: all help deps demo test asan tsan clang neon fuzz bench format check clean
 
 all: deps            ## build the program: build/release/ringlet
 	@tools/build.sh release ringlet
@@ -36,6 +36,10 @@ asan tsan: deps      ## unit tests under address+undefined, or thread sanitizer
 clang: deps          ## compile everything with clang 14
 	@tools/install_deps.sh test
 	@tools/build.sh clang
+
+neon: deps           ## cross-compile for 64-bit Arm, operator tests and models under qemu
+	@tools/install_deps.sh test neon
+	@JOBS=$(JOBS) tools/run_neon.sh
 
 fuzz: deps           ## each fuzz target for 60 seconds (SECONDS=n to change)
 	@tools/install_deps.sh test

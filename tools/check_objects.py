@@ -6,9 +6,12 @@
 KERNEL_LIST names the objects compiled for one instruction set, one per line (CMake writes it). Each
 must export exactly one symbol, its kernel table, and no weak symbol: the linker keeps any one copy
 of a weak function, which could be the copy with the wide instructions. Every other object below
-OBJECT_ROOT, and every scalar kernel, must be free of ymm and zmm registers.
+OBJECT_ROOT, and every scalar kernel, must be free of ymm and zmm registers; on Arm, of dot products,
+and the kernels for every Arm processor too. NM and OBJDUMP in the environment name other tools than
+nm and objdump.
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -18,14 +21,14 @@ import sys
 WEAK = set("WVu")
 # Letters of symbols defined here and visible outside.
 EXPORTED = set("TDRBGSC")
-WIDE_REGISTER = re.compile(r"%[yz]mm\d")
-ISA = re.compile(r"_(scalar|avx2|avx512\w*|neon)\.dir/")
+WIDE = re.compile(r"%[yz]mm\d|\tsdot\t")
+ISA = re.compile(r"_(scalar|avx2|avx512\w*|neon\w*)\.dir/")
 
 
 def symbols(path):
     """Yields (letter, name) of every symbol of an object file."""
-    output = subprocess.run(["nm", "-C", "--format=posix", str(path)], capture_output=True,
-                            text=True, check=True).stdout
+    command = [os.environ.get("NM", "nm"), "-C", "--format=posix", str(path)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for line in output.splitlines():
         match = re.match(r"(.*) ([A-Za-z?])(?: [0-9a-f]+){0,2}\s*$", line)
         if match:
@@ -48,12 +51,12 @@ def check_symbols(path):
 
 
 def first_wide_instruction(path):
-    """The first disassembled line that names a ymm or zmm register, or None."""
-    command = ["objdump", "-d", "--no-show-raw-insn", str(path)]
+    """The first disassembled line that not every processor can run, or None."""
+    command = [os.environ.get("OBJDUMP", "objdump"), "-d", "--no-show-raw-insn", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         wide = None
         for line in process.stdout:
-            if WIDE_REGISTER.search(line):
+            if WIDE.search(line):
                 wide = line.strip()
                 process.kill()
                 break
@@ -73,7 +76,7 @@ def check_build(kernels, root):
         isa = ISA.search(path.as_posix())
         if isa is None:
             problems.append(f"{path}: no instruction set in its name")
-        elif isa.group(1) == "scalar":
+        elif isa.group(1) in ("scalar", "neon"):
             problems += check_narrow(path)
     special = {path.resolve() for path in kernels}
     others = [p for p in sorted(root.rglob("*.o")) if p.resolve() not in special]

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a job needs and this machine lacks.
 #
-#   tools/install_deps.sh build | demo | test | bench ...
+#   tools/install_deps.sh build | demo | test | bench | neon ...
 #
 # Prints what it installs; does nothing, quickly, when nothing is missing. Uses apt-get, through sudo
 # when not root. On a system without apt-get it lists what is missing and fails.
@@ -39,6 +39,10 @@ python3-numpy|/usr/bin/python3 -c "import numpy"
 bench_packages='
 libbenchmark-dev|header benchmark/benchmark.h
 '
+neon_packages='
+g++-aarch64-linux-gnu|command -v aarch64-linux-gnu-g++
+qemu-user|command -v qemu-aarch64
+'
 
 header() {
   for directory in /usr/include /usr/local/include; do
@@ -58,7 +62,8 @@ for job in "$@"; do
     demo) table=$demo_packages ;;
     test) table=$test_packages ;;
     bench) table=$bench_packages ;;
-    *) echo "install_deps.sh: unknown job '$job' (build, demo, test, bench)" >&2; exit 2 ;;
+    neon) table=$neon_packages ;;
+    *) echo "install_deps.sh: unknown job '$job' (build, demo, test, bench, neon)" >&2; exit 2 ;;
   esac
   old_ifs=$IFS
   IFS='

@@ -9,6 +9,9 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 namespace ringlet {
@@ -47,7 +50,10 @@ uint32_t DetectFeatures() {
   return features;
 }
 #elif defined(__aarch64__)
-uint32_t DetectFeatures() { return kCpuNeon; }
+uint32_t DetectFeatures() {
+  const bool dotprod = (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+  return dotprod ? kCpuNeon | kCpuNeonDotprod : kCpuNeon;
+}
 #else
 uint32_t DetectFeatures() { return 0; }
 #endif
@@ -92,6 +98,7 @@ const std::vector<IsaLevel>& IsaLevels() {
       {"avx512_bf16", kCpuAvx2Fma | kCpuAvx512 | kCpuAvx512Vnni | kCpuAvx512Bf16},
       {"avx512_vnni", kCpuAvx2Fma | kCpuAvx512 | kCpuAvx512Vnni},
       {"avx2", kCpuAvx2Fma},
+      {"neon_dotprod", kCpuNeon | kCpuNeonDotprod},
       {"neon", kCpuNeon},
       {"scalar", 0},
   };

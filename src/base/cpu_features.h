@@ -14,7 +14,8 @@ enum CpuFeature : uint32_t {
   kCpuAvx512 = 1u << 1,   // AVX-512 F/BW/DQ/VL/CD, with OS support for zmm state
   kCpuAvx512Vnni = 1u << 2,
   kCpuAvx512Bf16 = 1u << 3,
-  kCpuNeon = 1u << 4,
+  kCpuNeon = 1u << 4,         // every 64-bit Arm processor
+  kCpuNeonDotprod = 1u << 5,  // products of four bytes added in 32 bits
 };
 
 struct CpuInfo {
@@ -27,7 +28,7 @@ CpuInfo DetectCpu();
 
 // The instruction sets a kernel may be compiled for, best first. Each later one is a subset.
 struct IsaLevel {
-  std::string_view name;  // "avx512_bf16", "avx512", "avx2", "neon", "scalar"
+  std::string_view name;  // "avx512_bf16", ..., "scalar"
   uint32_t required;      // feature bits
 };
 const std::vector<IsaLevel>& IsaLevels();

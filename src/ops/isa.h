@@ -18,8 +18,8 @@ class IsaChoice {
  public:
   // The best set this processor has.
   static IsaChoice Detect();
-  // A named set ("scalar", "avx2", "avx512_vnni", "avx512_bf16"): an error when the name is unknown
-  // or the processor lacks it.
+  // A named set ("scalar", "avx2", "avx512_vnni", "avx512_bf16", "neon", "neon_dotprod"): an error
+  // when the name is unknown or the processor lacks it.
   static Result<IsaChoice> Force(std::string_view name);
   // The same for a processor with the feature bits `available` (tests of kernels that this machine
   // runs emulated).

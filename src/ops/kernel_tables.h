@@ -12,53 +12,40 @@
 #include "base/cpu_features.h"
 #include "ops/isa.h"
 
+// The instruction sets of this processor family, best first: RINGLET_EACH_ISA(F, ...) is F(set,
+// ...) for each. RINGLET_EACH_PRODUCT_ISA has those besides whose difference is a multiplication of
+// narrow numbers.
 #if defined(__x86_64__)
-#define RINGLET_KERNEL_TABLES(Type, constant, Function)                                      \
-  namespace scalar {                                                                         \
-  extern const Type constant;                                                                \
-  }                                                                                          \
-  namespace avx2 {                                                                           \
-  extern const Type constant;                                                                \
-  }                                                                                          \
-  namespace avx512_vnni {                                                                    \
-  extern const Type constant;                                                                \
-  }                                                                                          \
-  inline const std::vector<const Type*>& Function() {                                        \
-    static const std::vector<const Type*> tables = {&avx512_vnni::constant, &avx2::constant, \
-                                                    &scalar::constant};                      \
-    return tables;                                                                           \
-  }
-// The same with a separate table for processors that multiply BF16.
-#define RINGLET_KERNEL_TABLES_BF16(Type, constant, Function)                                 \
-  namespace scalar {                                                                         \
-  extern const Type constant;                                                                \
-  }                                                                                          \
-  namespace avx2 {                                                                           \
-  extern const Type constant;                                                                \
-  }                                                                                          \
-  namespace avx512_vnni {                                                                    \
-  extern const Type constant;                                                                \
-  }                                                                                          \
-  namespace avx512_bf16 {                                                                    \
-  extern const Type constant;                                                                \
-  }                                                                                          \
-  inline const std::vector<const Type*>& Function() {                                        \
-    static const std::vector<const Type*> tables = {                                         \
-        &avx512_bf16::constant, &avx512_vnni::constant, &avx2::constant, &scalar::constant}; \
-    return tables;                                                                           \
-  }
+#define RINGLET_EACH_ISA(F, ...) \
+  F(avx512_vnni, __VA_ARGS__) F(avx2, __VA_ARGS__) F(scalar, __VA_ARGS__)
+#define RINGLET_EACH_PRODUCT_ISA(F, ...) \
+  F(avx512_bf16, __VA_ARGS__) RINGLET_EACH_ISA(F, __VA_ARGS__)
+#elif defined(__aarch64__)
+#define RINGLET_EACH_ISA(F, ...) F(neon, __VA_ARGS__) F(scalar, __VA_ARGS__)
+#define RINGLET_EACH_PRODUCT_ISA(F, ...) \
+  F(neon_dotprod, __VA_ARGS__) RINGLET_EACH_ISA(F, __VA_ARGS__)
 #else
-#define RINGLET_KERNEL_TABLES(Type, constant, Function)                 \
-  namespace scalar {                                                    \
-  extern const Type constant;                                           \
-  }                                                                     \
-  inline const std::vector<const Type*>& Function() {                   \
-    static const std::vector<const Type*> tables = {&scalar::constant}; \
-    return tables;                                                      \
-  }
-#define RINGLET_KERNEL_TABLES_BF16(Type, constant, Function) \
-  RINGLET_KERNEL_TABLES(Type, constant, Function)
+#define RINGLET_EACH_ISA(F, ...) F(scalar, __VA_ARGS__)
+#define RINGLET_EACH_PRODUCT_ISA(F, ...) RINGLET_EACH_ISA(F, __VA_ARGS__)
 #endif
+
+#define RINGLET_DECLARE_TABLE(isa, Type, constant) \
+  namespace isa {                                  \
+  extern const Type constant;                      \
+  }
+#define RINGLET_TABLE_ADDRESS(isa, Type, constant) &isa::constant,
+#define RINGLET_TABLES_OF(EACH, Type, constant, Function)                                         \
+  EACH(RINGLET_DECLARE_TABLE, Type, constant)                                                     \
+  inline const std::vector<const Type*>& Function() {                                             \
+    static const std::vector<const Type*> tables = {EACH(RINGLET_TABLE_ADDRESS, Type, constant)}; \
+    return tables;                                                                                \
+  }
+
+#define RINGLET_KERNEL_TABLES(Type, constant, Function) \
+  RINGLET_TABLES_OF(RINGLET_EACH_ISA, Type, constant, Function)
+// The same for operators that multiply narrow numbers.
+#define RINGLET_PRODUCT_TABLES(Type, constant, Function) \
+  RINGLET_TABLES_OF(RINGLET_EACH_PRODUCT_ISA, Type, constant, Function)
 
 // The feature bits a table of this translation unit needs, and its name.
 #if defined(RINGLET_ISA_SCALAR)
@@ -76,4 +63,15 @@
   (::ringlet::kCpuAvx2Fma | ::ringlet::kCpuAvx512 | ::ringlet::kCpuAvx512Vnni | \
    ::ringlet::kCpuAvx512Bf16)
 #define RINGLET_ISA_NAME "avx512_bf16"
+#elif defined(RINGLET_ISA_NEON)
+#define RINGLET_ISA_REQUIRED (::ringlet::kCpuNeon)
+#define RINGLET_ISA_NAME "neon"
+#elif defined(RINGLET_ISA_NEON_DOTPROD)
+#define RINGLET_ISA_REQUIRED (::ringlet::kCpuNeon | ::ringlet::kCpuNeonDotprod)
+#define RINGLET_ISA_NAME "neon_dotprod"
+#endif
+
+// What both sets of Arm share.
+#if defined(RINGLET_ISA_NEON) || defined(RINGLET_ISA_NEON_DOTPROD)
+#define RINGLET_ISA_ANY_NEON 1
 #endif

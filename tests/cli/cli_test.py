@@ -160,7 +160,8 @@ class BenchTest(CliTest):
 
         self.assertEqual(result["threads"], result["limits"]["threads"])
         self.assertIn("processor", result)
-        self.assertIn(result["instruction_set"], ("scalar", "avx2", "avx512_vnni", "avx512_bf16"))
+        self.assertIn(result["instruction_set"], ("scalar", "avx2", "avx512_vnni", "avx512_bf16",
+                                                  "neon", "neon_dotprod"))
         # A tiny model takes less than the GiB that is allowed for everything else.
         self.assertLess(result["peak_memory_bytes"], result["expected_memory_bytes"])
         # Three rows choose at least as many experts as one, and at most three times as many.

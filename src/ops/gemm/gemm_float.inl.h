@@ -112,6 +112,9 @@ struct Bf16Weights {
 #elif defined(RINGLET_ISA_AVX2)
     const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     return {_mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16))};
+#elif defined(RINGLET_ISA_ANY_NEON)
+    return {
+        vreinterpretq_f32_u32(vshlq_n_u32(vld1q_u32(reinterpret_cast<const uint32_t*>(p)), 16))};
 #else
     uint32_t pair;
     std::memcpy(&pair, p, 4);
@@ -126,6 +129,9 @@ struct Bf16Weights {
     const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     const __m256i high = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
     return {_mm256_castsi256_ps(_mm256_and_si256(pairs, high))};
+#elif defined(RINGLET_ISA_ANY_NEON)
+    const uint32x4_t pairs = vld1q_u32(reinterpret_cast<const uint32_t*>(p));
+    return {vreinterpretq_f32_u32(vandq_u32(pairs, vdupq_n_u32(0xffff0000u)))};
 #else
     uint32_t pair;
     std::memcpy(&pair, p, 4);

@@ -144,6 +144,130 @@ RINGLET_INLINE void Int4Block(const std::byte* block, int column,
   }
 }
 
+#elif defined(RINGLET_ISA_ANY_NEON)
+
+// Rows share the codes of a vector (or two), which fill half of the registers.
+constexpr int kInt4Rows = 8;
+constexpr int kInt4Vectors = 4;
+
+#if defined(RINGLET_ISA_NEON_DOTPROD)
+
+// Words of each group for one vector of outputs, less 8 where kCentred.
+template <bool kCentred>
+RINGLET_INLINE void Int4Words(const std::byte* codes, int8x16_t (&a)[4], int8x16_t (&b)[4]) {
+  const int8x16_t centre = vdupq_n_s8(kCentred ? 8 : 0);
+#pragma GCC unroll 4
+  for (int word = 0; word < 4; ++word) {
+    const int8x16_t raw = LoadBytes(codes + word * kPanel * 4);
+    int8x16_t low = LowNibbles(raw);
+    int8x16_t high = HighNibbles(raw);
+    if (kCentred) low = vsubq_s8(low, centre);
+    if (kCentred) high = vsubq_s8(high, centre);
+    // Two inputs of a group lie in 16 bits.
+    const int16x8_t first = vreinterpretq_s16_s8(low);
+    const int16x8_t second = vreinterpretq_s16_s8(high);
+    a[word] = vreinterpretq_s8_s16(vtrn1q_s16(first, second));
+    b[word] = vreinterpretq_s8_s16(vtrn2q_s16(first, second));
+  }
+}
+
+// A row's inputs of a block, and where its sums begin.
+struct Int4Inputs {
+  int8x16_t a;
+  int8x16_t b;
+  IntVector start_a;
+  IntVector start_b;
+  F32 scale;
+};
+template <bool kCentred>
+RINGLET_INLINE Int4Inputs LoadInputs(const QuantActGroup& x) {
+  return {LoadBytes(x.q), LoadBytes(x.q + 16), SetInt(kCentred ? 0 : -8 * x.sum_low),
+          SetInt(kCentred ? 0 : -8 * x.sum_high), Set(x.scale)};
+}
+
+// One row takes codes as they are and its sums take the 8 back; for more rows it costs less to
+// subtract it from the codes. The integers are the same.
+template <int R, int V>
+RINGLET_INLINE void Int4Block(const std::byte* block, int column,
+                              const QuantActGroup* const (&x)[R], F32 (&acc)[R][V]) {
+  constexpr bool kCentred = R > 1;
+  const Int4Inputs first = LoadInputs<kCentred>(*x[0]);
+#pragma GCC unroll 16
+  for (int v = 0; v < V; ++v) {
+    const int at = column + v * kLanes;
+    if (R == 1) ReadAhead(block + v * 64, kReadAhead, 64);
+    int8x16_t a[4];
+    int8x16_t b[4];
+    Int4Words<kCentred>(block + at * 4, a, b);
+    const int16x8_t scales =
+        vmovl_s8(vld1_s8(reinterpret_cast<const int8_t*>(block + kInt4CodeBytes + 2 * at)));
+    const IntVector pairs = vreinterpretq_s32_s16(scales);
+    const IntVector scale_a = vshrq_n_s32(vshlq_n_s32(pairs, 16), 16);
+    const IntVector scale_b = vshrq_n_s32(pairs, 16);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const Int4Inputs in = R == 1 ? first : LoadInputs<kCentred>(*x[r]);
+      IntVector sum_a = in.start_a;
+      IntVector sum_b = in.start_b;
+      AddDots(a, in.a, &sum_a);
+      AddDots(b, in.b, &sum_b);
+      const IntVector scaled = vmlaq_s32(vmulq_s32(sum_a, scale_a), sum_b, scale_b);
+      acc[r][v] = Fma(in.scale, ToFloat(scaled), acc[r][v]);
+    }
+  }
+  if (R == 1) ReadAhead(block + kInt4CodeBytes, kReadAhead, 2 * kPanel);
+}
+
+#else
+
+template <int R, int V>
+RINGLET_INLINE void Int4Block(const std::byte* block, int column,
+                              const QuantActGroup* const (&x)[R], F32 (&acc)[R][V]) {
+#pragma GCC unroll 16
+  for (int v = 0; v < V; v += kTogether) {
+    if (R == 1) ReadAhead(block + v * 64, kReadAhead, 128);
+    int8x16_t w[kTogether][8];
+    int16x8_t scales[kTogether];
+#pragma GCC unroll 2
+    for (int i = 0; i < kTogether; ++i) {
+      const int at = column + (v + i) * kLanes;
+#pragma GCC unroll 4
+      for (int word = 0; word < 4; ++word) {
+        const int8x16_t raw = LoadBytes(block + (word * kPanel + at) * 4);
+        w[i][2 * word] = LowNibbles(raw);
+        w[i][2 * word + 1] = HighNibbles(raw);
+      }
+      scales[i] =
+          vmovl_s8(vld1_s8(reinterpret_cast<const int8_t*>(block + kInt4CodeBytes + 2 * at)));
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      Products sum[kTogether];
+#pragma GCC unroll 8
+      for (int word = 0; word < 8; ++word) {
+        const int8x16_t q = InputWord(x[r]->paired, word);
+#pragma GCC unroll 2
+        for (int i = 0; i < kTogether; ++i) {
+          sum[i] = word == 0 ? Multiply(w[i][word], q) : MultiplyAdd(sum[i], w[i][word], q);
+        }
+      }
+      const int16x8_t start = vreinterpretq_s16_s32(SetInt(x[r]->start));
+      const F32 scale = Set(x[r]->scale);
+#pragma GCC unroll 2
+      for (int i = 0; i < kTogether; ++i) {
+        // Modulo 2^16 on the way; with the start they fit.
+        const int16x8_t both = vaddq_s16(vpaddq_s16(sum[i].low, sum[i].high), start);
+        const IntVector low = vmull_s16(vget_low_s16(both), vget_low_s16(scales[i]));
+        const IntVector scaled = vpaddq_s32(low, vmull_high_s16(both, scales[i]));
+        acc[r][v + i] = Fma(scale, ToFloat(scaled), acc[r][v + i]);
+      }
+    }
+  }
+  if (R == 1) ReadAhead(block + kInt4CodeBytes, kReadAhead, 2 * kPanel);
+}
+
+#endif
+
 #else
 
 constexpr int kInt4Rows = 4;

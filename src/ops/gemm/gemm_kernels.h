@@ -45,6 +45,6 @@ struct GemmKernels {
   void (*tile_fp8)(const GemmTile& tile);  // rows prepared as for tile_bf16
 };
 
-RINGLET_KERNEL_TABLES_BF16(GemmKernels, kGemmKernels, GemmTables)
+RINGLET_PRODUCT_TABLES(GemmKernels, kGemmKernels, GemmTables)
 
 }  // namespace ringlet

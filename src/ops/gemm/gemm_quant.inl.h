@@ -262,6 +262,11 @@ constexpr int CodeOffset() {
   return 0;
 }
 
+#elif defined(RINGLET_ISA_ANY_NEON)
+
+constexpr int kQuantVectors = 4;
+#include "ops/gemm/neon_dot.inl.h"
+
 #else
 
 constexpr int kQuantVectors = 4;

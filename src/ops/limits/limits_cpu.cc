@@ -13,7 +13,8 @@ namespace ringlet::RINGLET_ISA {
 namespace {
 
 // Twelve independent chains hide the latency of every multiply-add instruction in question, and fit
-// the sixteen registers of AVX2 with an input and a product.
+// the sixteen registers of AVX2 with an input and a product. Arm's processors have up to four units
+// for vectors of four: there a chain is a pair of vectors.
 constexpr int kChains = 12;
 
 #include "ops/simd/vec.inl.h"
@@ -21,10 +22,14 @@ constexpr int kChains = 12;
 // Makes a register's value unknown to the compiler, at no cost: the step before it has to be
 // computed, there and in place. Left to itself, g++ 12 copies sums of integers between registers
 // and memory each step.
-#if defined(RINGLET_SIMD_EMULATED) || !defined(__x86_64__)
+#if defined(RINGLET_SIMD_EMULATED)
 #define RINGLET_PIN(value) (void)(value)
-#else
+#elif defined(__x86_64__)
 #define RINGLET_PIN(value) __asm__ volatile("" : "+v"(value))
+#elif defined(__aarch64__)
+#define RINGLET_PIN(value) __asm__ volatile("" : "+w"(value))
+#else
+#define RINGLET_PIN(value) (void)(value)
 #endif
 
 // `rounds` steps of every chain from `zero`, and the sum of all. Named variables: compilers keep an
@@ -45,12 +50,33 @@ RINGLET_INLINE V RunChains(int64_t rounds, V zero, const Step& step, const Plus&
   return a;
 }
 
+#if defined(RINGLET_ISA_ANY_NEON)
+struct TwoF32 {
+  float32x4_t v;
+  float32x4_t second;
+};
+float RunFp32(int64_t rounds) {
+  const float32x4_t x = vdupq_n_f32(0.999f);  // see below
+  const TwoF32 sums = RunChains(
+      rounds, TwoF32{Zero().v, Zero().v},
+      [&](TwoF32& a) {
+        a = {vfmaq_f32(x, a.v, x), vfmaq_f32(x, a.second, x)};
+        RINGLET_PIN(a.second);
+      },
+      [](TwoF32 a, TwoF32 b) {
+        return TwoF32{vaddq_f32(a.v, b.v), vaddq_f32(a.second, b.second)};
+      });
+  return ReduceAdd({sums.v}) + ReduceAdd({sums.second});
+}
+constexpr double kFp32Ops = 2.0 * kChains * 2 * kLanes;
+#else
 float RunFp32(int64_t rounds) {
   const F32 x = Set(0.999f);  // a chain approaches 999: no infinities, no denormals
   return ReduceAdd(RunChains(
       rounds, Zero(), [&](F32& a) { a = Fma(a, x, x); }, Add));
 }
 constexpr double kFp32Ops = 2.0 * kChains * kLanes;
+#endif
 
 #if defined(RINGLET_ISA_AVX512_BF16)
 #define RINGLET_LIMIT_BF16 \
@@ -131,6 +157,52 @@ uint64_t Read(const std::byte* data, int64_t bytes) {
   uint64_t words[4];
   std::memcpy(words, &acc[0], sizeof(words));
   return words[0] ^ words[1] ^ words[2] ^ words[3];
+}
+
+#elif defined(RINGLET_ISA_ANY_NEON)
+
+// Bytes added in fours to 32 bits, or one by one to 16.
+#if defined(RINGLET_ISA_NEON_DOTPROD)
+constexpr int kInt8Products = 16;
+RINGLET_INLINE void AddProducts(int8x16_t x, int32x4_t* sum) {
+  __asm__ volatile("sdot %0.4s, %1.16b, %1.16b" : "+w"(*sum) : "w"(x));
+}
+#else
+constexpr int kInt8Products = 8;
+RINGLET_INLINE void AddProducts(int8x16_t x, int32x4_t* sum) {
+  __asm__ volatile("smlal %0.8h, %1.8b, %1.8b" : "+w"(*sum) : "w"(x));
+}
+#endif
+#define RINGLET_LIMIT_INT8 \
+  { RunInt8, 2.0 * kChains * 2 * kInt8Products }
+struct TwoI32 {
+  int32x4_t v;
+  int32x4_t second;
+};
+float RunInt8(int64_t rounds) {
+  const int8x16_t x = vdupq_n_s8(1);
+  const TwoI32 sums = RunChains(
+      rounds, TwoI32{vdupq_n_s32(0), vdupq_n_s32(0)},
+      [&](TwoI32& a) {
+        AddProducts(x, &a.v);
+        AddProducts(x, &a.second);
+      },
+      [](TwoI32 a, TwoI32 b) {
+        return TwoI32{vaddq_s32(a.v, b.v), vaddq_s32(a.second, b.second)};
+      });
+  return ReduceAdd({vcvtq_f32_s32(vaddq_s32(sums.v, sums.second))});
+}
+
+uint64_t Read(const std::byte* data, int64_t bytes) {
+  uint64x2_t acc[8];
+  for (uint64x2_t& a : acc) a = vdupq_n_u64(0);
+  for (int64_t i = 0; i < bytes; i += 128) {
+    const auto* words = reinterpret_cast<const uint64_t*>(data + i);
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) acc[j] = veorq_u64(acc[j], vld1q_u64(words + 2 * j));
+  }
+  for (int j = 1; j < 8; ++j) acc[0] = veorq_u64(acc[0], acc[j]);
+  return vgetq_lane_u64(acc[0], 0) ^ vgetq_lane_u64(acc[0], 1);
 }
 
 #else

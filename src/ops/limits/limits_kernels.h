@@ -26,6 +26,6 @@ struct LimitKernels {
   uint64_t (*read)(const std::byte* data, int64_t bytes);
 };
 
-RINGLET_KERNEL_TABLES_BF16(LimitKernels, kLimitKernels, LimitTables)
+RINGLET_PRODUCT_TABLES(LimitKernels, kLimitKernels, LimitTables)
 
 }  // namespace ringlet

@@ -9,9 +9,9 @@
 
 // Vectors of columns and rows at a time: with the weights and what a step needs besides, their
 // accumulators fit the registers. A multiply-add needs nothing besides, pairs do.
-constexpr int kVectors = kLanes == 1 ? 4 : 2;
-constexpr int kFloatRows = kLanes == 8 ? 6 : 8;
-constexpr int kPairRows = kLanes == 8 ? 4 : 8;
+constexpr int kVectors = kLanes <= 4 ? 4 : 2;
+constexpr int kFloatRows = kLanes == 8 || kLanes == 4 ? 6 : 8;
+constexpr int kPairRows = kLanes == 8 || kLanes == 4 ? 4 : 8;
 
 // fp32 weights, one i to a step.
 struct F32Product {
@@ -55,6 +55,11 @@ struct Bf16Product {
     const __m256i high = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
     return {{_mm256_castsi256_ps(_mm256_slli_epi32(both, 16))},
             {_mm256_castsi256_ps(_mm256_and_si256(both, high))}};
+#elif defined(RINGLET_ISA_ANY_NEON)
+    uint32x4_t both;
+    __builtin_memcpy(&both, p, sizeof(both));
+    return {{vreinterpretq_f32_u32(vshlq_n_u32(both, 16))},
+            {vreinterpretq_f32_u32(vandq_u32(both, vdupq_n_u32(0xffff0000u)))}};
 #else
     return {LoadBf16(p), LoadBf16(p + 1)};
 #endif
@@ -68,16 +73,19 @@ struct Bf16Product {
   RINGLET_INLINE F32 Result(Acc acc) { return acc; }
 };
 
-// Pairs of 16-bit integers and their exact sums in 32 bits.
+// Pairs of 16-bit integers (of weights, or of one input) and their exact sums in 32 bits.
 #if defined(RINGLET_ISA_AVX512_VNNI) || defined(RINGLET_ISA_AVX512_BF16)
 using IntPairs = __m512i;
+using InputPair = IntPairs;
+using IntSums = IntPairs;
+RINGLET_INLINE IntSums NoSums() { return _mm512_setzero_si512(); }
 RINGLET_INLINE IntPairs LoadInt16Pairs(const int16_t* p) { return _mm512_loadu_si512(p); }
 RINGLET_INLINE IntPairs LoadInt8Pairs(const int8_t* p) {
   return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
 RINGLET_INLINE void StoreInt16Pairs(IntPairs a, int16_t* p) { _mm512_storeu_si512(p, a); }
-RINGLET_INLINE IntPairs SetPair(int32_t both) { return _mm512_set1_epi32(both); }
-RINGLET_INLINE IntPairs DotPairs(IntPairs x, IntPairs w, IntPairs acc) {
+RINGLET_INLINE InputPair SetPair(int32_t both) { return _mm512_set1_epi32(both); }
+RINGLET_INLINE IntSums DotPairs(InputPair x, IntPairs w, IntSums acc) {
 #if defined(RINGLET_SIMD_EMULATED)
   return _mm512_dpwssd_epi32(acc, w, x);
 #else
@@ -86,13 +94,16 @@ RINGLET_INLINE IntPairs DotPairs(IntPairs x, IntPairs w, IntPairs acc) {
   return acc;
 #endif
 }
-RINGLET_INLINE F32 IntToF32(IntPairs a) { return {_mm512_cvtepi32_ps(a)}; }
+RINGLET_INLINE F32 IntToF32(IntSums a) { return {_mm512_cvtepi32_ps(a)}; }
 RINGLET_INLINE void StoreInt16(F32 a, int16_t* p) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                       _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(a.v)));
 }
 #elif defined(RINGLET_ISA_AVX2)
 using IntPairs = __m256i;
+using InputPair = IntPairs;
+using IntSums = IntPairs;
+RINGLET_INLINE IntSums NoSums() { return _mm256_setzero_si256(); }
 RINGLET_INLINE IntPairs LoadInt16Pairs(const int16_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
@@ -102,38 +113,58 @@ RINGLET_INLINE IntPairs LoadInt8Pairs(const int8_t* p) {
 RINGLET_INLINE void StoreInt16Pairs(IntPairs a, int16_t* p) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a);
 }
-RINGLET_INLINE IntPairs SetPair(int32_t both) { return _mm256_set1_epi32(both); }
-RINGLET_INLINE IntPairs DotPairs(IntPairs x, IntPairs w, IntPairs acc) {
+RINGLET_INLINE InputPair SetPair(int32_t both) { return _mm256_set1_epi32(both); }
+RINGLET_INLINE IntSums DotPairs(InputPair x, IntPairs w, IntSums acc) {
   const __m256i products = _mm256_madd_epi16(w, x);
   // In place: left to itself, g++ 12 copies accumulators between registers and memory each step.
   __asm__("vpaddd %1, %0, %0" : "+x"(acc) : "x"(products));
   return acc;
 }
-RINGLET_INLINE F32 IntToF32(IntPairs a) { return {_mm256_cvtepi32_ps(a)}; }
+RINGLET_INLINE F32 IntToF32(IntSums a) { return {_mm256_cvtepi32_ps(a)}; }
 RINGLET_INLINE void StoreInt16(F32 a, int16_t* p) {
   const __m256i words = _mm256_cvtps_epi32(a.v);
   _mm_storeu_si128(
       reinterpret_cast<__m128i*>(p),
       _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
 }
+#elif defined(RINGLET_ISA_ANY_NEON)
+using IntPairs = int16x4x2_t;  // first and second elements apart
+using InputPair = int16x4_t;   // in lanes 0 and 1
+using IntSums = int32x4_t;
+RINGLET_INLINE IntSums NoSums() { return vdupq_n_s32(0); }
+RINGLET_INLINE IntPairs LoadInt16Pairs(const int16_t* p) { return vld2_s16(p); }
+RINGLET_INLINE IntPairs LoadInt8Pairs(const int8_t* p) {
+  const int16x4_t pairs = vreinterpret_s16_s8(vld1_s8(p));
+  return {{vshr_n_s16(vshl_n_s16(pairs, 8), 8), vshr_n_s16(pairs, 8)}};
+}
+RINGLET_INLINE void StoreInt16Pairs(IntPairs a, int16_t* p) { vst2_s16(p, a); }
+RINGLET_INLINE InputPair SetPair(int32_t both) { return vreinterpret_s16_s32(vdup_n_s32(both)); }
+RINGLET_INLINE IntSums DotPairs(InputPair x, IntPairs w, IntSums acc) {
+  return vmlal_lane_s16(vmlal_lane_s16(acc, w.val[0], x, 0), w.val[1], x, 1);
+}
+RINGLET_INLINE F32 IntToF32(IntSums a) { return {vcvtq_f32_s32(a)}; }
+RINGLET_INLINE void StoreInt16(F32 a, int16_t* p) { vst1_s16(p, vmovn_s32(vcvtnq_s32_f32(a.v))); }
 #else
 struct IntPairs {
-  int32_t first;  // the sum, in an accumulator
+  int32_t first;
   int32_t second;
 };
+using InputPair = IntPairs;
+using IntSums = int32_t;
+RINGLET_INLINE IntSums NoSums() { return 0; }
 RINGLET_INLINE IntPairs LoadInt16Pairs(const int16_t* p) { return {p[0], p[1]}; }
 RINGLET_INLINE IntPairs LoadInt8Pairs(const int8_t* p) { return {p[0], p[1]}; }
 RINGLET_INLINE void StoreInt16Pairs(IntPairs a, int16_t* p) {
   p[0] = static_cast<int16_t>(a.first);
   p[1] = static_cast<int16_t>(a.second);
 }
-RINGLET_INLINE IntPairs SetPair(int32_t both) {
+RINGLET_INLINE InputPair SetPair(int32_t both) {
   return {static_cast<int16_t>(both & 0xffff), both >> 16};
 }
-RINGLET_INLINE IntPairs DotPairs(IntPairs x, IntPairs w, IntPairs acc) {
-  return {acc.first + x.first * w.first + x.second * w.second, 0};
+RINGLET_INLINE IntSums DotPairs(InputPair x, IntPairs w, IntSums acc) {
+  return acc + x.first * w.first + x.second * w.second;
 }
-RINGLET_INLINE F32 IntToF32(IntPairs a) { return {static_cast<float>(a.first)}; }
+RINGLET_INLINE F32 IntToF32(IntSums a) { return {static_cast<float>(a)}; }
 RINGLET_INLINE void StoreInt16(F32 a, int16_t* p) {
   *p = static_cast<int16_t>(a.v >= -32767.0f && a.v <= 32767.0f ? static_cast<int>(a.v) : 0);
 }
@@ -144,11 +175,11 @@ struct Int16Product {
   using X = int16_t;
   using W = int16_t;
   using Weight = IntPairs;
-  using Input = IntPairs;
-  using Acc = IntPairs;
+  using Input = InputPair;
+  using Acc = IntSums;
   static constexpr int kPack = 2;
   static constexpr int kRows = kPairRows;
-  RINGLET_INLINE Acc Start() { return SetPair(0); }
+  RINGLET_INLINE Acc Start() { return NoSums(); }
   RINGLET_INLINE Weight Read(const int16_t* p) { return LoadInt16Pairs(p); }
   RINGLET_INLINE Input Broadcast(const int16_t* x, int64_t i) {
     int32_t both;

@@ -138,6 +138,70 @@ RINGLET_INLINE float ReduceMax(F32 a) {
   return _mm_cvtss_f32(_mm_max_ss(m2, _mm_shuffle_ps(m2, m2, 1)));
 }
 
+#elif defined(RINGLET_ISA_ANY_NEON)
+
+inline constexpr int kLanes = 4;
+struct F32 {
+  float32x4_t v;
+};
+RINGLET_INLINE F32 Zero() { return {vdupq_n_f32(0.0f)}; }
+RINGLET_INLINE F32 Set(float x) { return {vdupq_n_f32(x)}; }
+RINGLET_INLINE F32 Load(const float* p) { return {vld1q_f32(p)}; }
+RINGLET_INLINE void Store(F32 a, float* p) { vst1q_f32(p, a.v); }
+RINGLET_INLINE F32 LoadN(const float* p, int n) {
+  if (n >= kLanes) return Load(p);
+  F32 a = Zero();
+  if (n > 0) a.v = vld1q_lane_f32(p, a.v, 0);
+  if (n > 1) a.v = vld1q_lane_f32(p + 1, a.v, 1);
+  if (n > 2) a.v = vld1q_lane_f32(p + 2, a.v, 2);
+  return a;
+}
+RINGLET_INLINE void StoreN(F32 a, float* p, int n) {
+  if (n >= kLanes) return Store(a, p);
+  if (n > 0) vst1q_lane_f32(p, a.v, 0);
+  if (n > 1) vst1q_lane_f32(p + 1, a.v, 1);
+  if (n > 2) vst1q_lane_f32(p + 2, a.v, 2);
+}
+RINGLET_INLINE F32 Add(F32 a, F32 b) { return {vaddq_f32(a.v, b.v)}; }
+RINGLET_INLINE F32 Sub(F32 a, F32 b) { return {vsubq_f32(a.v, b.v)}; }
+RINGLET_INLINE F32 Mul(F32 a, F32 b) { return {vmulq_f32(a.v, b.v)}; }
+RINGLET_INLINE F32 Div(F32 a, F32 b) { return {vdivq_f32(a.v, b.v)}; }
+// FMAX and FMIN would give NaN for either operand.
+RINGLET_INLINE F32 Max(F32 a, F32 b) { return {vbslq_f32(vcgtq_f32(a.v, b.v), a.v, b.v)}; }
+RINGLET_INLINE F32 Min(F32 a, F32 b) { return {vbslq_f32(vcltq_f32(a.v, b.v), a.v, b.v)}; }
+RINGLET_INLINE F32 Fma(F32 a, F32 b, F32 c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+RINGLET_INLINE F32 Round(F32 a) { return {vrndnq_f32(a.v)}; }
+RINGLET_INLINE F32 Pow2(F32 integer) {
+  const int32x4_t n = vcvtnq_s32_f32(integer.v);
+  return {vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23))};
+}
+RINGLET_INLINE F32 LoadBf16(const uint16_t* p) {
+  return {vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16))};
+}
+RINGLET_INLINE F32 LoadF16(const uint16_t* p) {
+  return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))};
+}
+RINGLET_INLINE void StoreInt8(F32 a, int8_t* p) {
+  const int16x4_t halves = vmovn_s32(vcvtnq_s32_f32(a.v));
+  const int8x8_t bytes = vmovn_s16(vcombine_s16(halves, halves));
+  __builtin_memcpy(p, &bytes, 4);
+}
+RINGLET_INLINE void StoreBf16(F32 a, uint16_t* p) {
+  const uint32x4_t bits = vreinterpretq_u32_f32(a.v);
+  const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+  const uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(vdupq_n_u32(0x7fff), odd));
+  const uint32x4_t quiet = vorrq_u32(bits, vdupq_n_u32(0x400000));
+  vst1_u16(p, vshrn_n_u32(vbslq_u32(vceqq_f32(a.v, a.v), rounded, quiet), 16));
+}
+RINGLET_INLINE float ReduceAdd(F32 a) {
+  const float32x2_t s2 = vadd_f32(vget_low_f32(a.v), vget_high_f32(a.v));
+  return vget_lane_f32(s2, 0) + vget_lane_f32(s2, 1);
+}
+RINGLET_INLINE float ReduceMax(F32 a) {
+  const F32 m2 = Max(a, {vextq_f32(a.v, a.v, 2)});
+  return vgetq_lane_f32(Max(m2, {vextq_f32(m2.v, m2.v, 1)}).v, 0);
+}
+
 #else  // scalar
 
 inline constexpr int kLanes = 1;
@@ -207,6 +271,11 @@ RINGLET_INLINE F32 ZeroBelow(F32 x, float bound, F32 y) {
 #elif defined(RINGLET_ISA_AVX2)
 RINGLET_INLINE F32 ZeroBelow(F32 x, float bound, F32 y) {
   return {_mm256_andnot_ps(_mm256_cmp_ps(x.v, _mm256_set1_ps(bound), _CMP_LT_OQ), y.v)};
+}
+#elif defined(RINGLET_ISA_ANY_NEON)
+RINGLET_INLINE F32 ZeroBelow(F32 x, float bound, F32 y) {
+  const uint32x4_t below = vcltq_f32(x.v, vdupq_n_f32(bound));
+  return {vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(y.v), below))};
 }
 #else
 RINGLET_INLINE F32 ZeroBelow(F32 x, float bound, F32 y) { return {x.v < bound ? 0.0f : y.v}; }

@@ -20,6 +20,8 @@ Result<IsaChoice> ChooseTestIsa(const std::string& name) {
 std::vector<std::string> TestIsas() {
 #if defined(__x86_64__)
   return {"scalar", "avx2", "avx512_vnni", "avx512_bf16"};
+#elif defined(__aarch64__)
+  return {"scalar", "neon", "neon_dotprod"};
 #else
   return {"scalar"};
 #endif

@@ -25,16 +25,20 @@ if(RINGLET_EMULATION AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   endforeach()
 endif()
 
+# All operator tests.
+add_custom_target(op_tests)
+
 function(ringlet_add_op_test source)
   get_filename_component(stem ${source} NAME_WE)
   add_library(${stem}_objects OBJECT ${source})
   target_link_libraries(${stem}_objects PUBLIC ringlet_options)
   ringlet_add_test(${stem} SOURCES $<TARGET_OBJECTS:${stem}_objects> testing/isa_list.cc
-    DEPS ringlet_ops)
+    DEPS ringlet_ops LABELS ops)
+  add_dependencies(op_tests ${stem})
   if(ringlet_emulate)
     string(REPLACE _test _emulated_test emulated ${stem})
     ringlet_add_test(${emulated} SOURCES $<TARGET_OBJECTS:${stem}_objects> testing/isa_list.cc
-      DEPS ringlet_ops_emulated)
+      DEPS ringlet_ops_emulated LABELS ops)
     target_compile_definitions(${emulated} PRIVATE RINGLET_SIMD_EMULATED)
   endif()
 endfunction()
