@@ -25,6 +25,6 @@ struct GemmBackwardKernels {
               int64_t stride);
 };
 
-RINGLET_KERNEL_TABLES_BF16(GemmBackwardKernels, kGemmBackwardKernels, GemmBackwardTables)
+RINGLET_PRODUCT_TABLES(GemmBackwardKernels, kGemmBackwardKernels, GemmBackwardTables)
 
 }  // namespace ringlet

@@ -51,7 +51,8 @@ void PackPanel(const PackedMatrix& matrix, int64_t panel, std::byte* base, const
 TrainedMatrix::TrainedMatrix(PackedFormat format, int64_t n, int64_t k)
     : forward_bytes_(std::make_shared<AlignedBuffer<std::byte>>()),
       transposed_bytes_(std::make_shared<AlignedBuffer<std::byte>>()) {
-  RINGLET_CHECK(format != PackedFormat::kQuant, "quantized weights are not trained");
+  RINGLET_CHECK(format == PackedFormat::kF32 || format == PackedFormat::kBf16,
+                "quantized weights are not trained");
   forward_ = Shape(format, n, k, forward_bytes_);
   transposed_ = Shape(format, k, n, transposed_bytes_);
 }
