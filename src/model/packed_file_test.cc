@@ -180,7 +180,9 @@ TEST_F(PackedFileTest, RandomPackedModelsLoadAndAreReproducible) {
     const auto& mixer = std::get<LightningMixer>((*model)->packed().blocks[0].mixer);
     const bool fp8 = type == PackedType::kFp8;
     EXPECT_EQ(mixer.qkv.format, fp8 ? PackedFormat::kFp8 : PackedFormat::kQuant);
-    if (!fp8) EXPECT_EQ(mixer.qkv.quant.bits, type == PackedType::kInt4 ? 4 : 8);
+    if (!fp8) {
+      EXPECT_EQ(mixer.qkv.quant.bits, type == PackedType::kInt4 ? 4 : 8);
+    }
     EXPECT_EQ((*model)->packed().head.quant.bits, 8);
     fs::rename(path, Path("first"));
     NewPacked("tiny-hybrid", type);
