@@ -42,7 +42,9 @@ Merges SlowMerges(std::map<std::string, int64_t> words, const std::vector<std::s
     const std::string joined = tokens[left] + tokens[right];
     size_t id = static_cast<size_t>(std::ranges::find(tokens, joined) - tokens.begin());
     if (id == tokens.size()) tokens.push_back(joined);
-    merges.emplace_back(tokens[left], tokens[right]);
+    // A pair can come back, when its left token comes about in another way.
+    const std::pair merge(tokens[left], tokens[right]);
+    if (std::ranges::find(merges, merge) == merges.end()) merges.push_back(merge);
     for (auto& [ids, weight] : texts) {
       std::vector<size_t> next;
       for (size_t i = 0; i < ids.size(); ++i) {

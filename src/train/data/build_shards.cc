@@ -22,6 +22,12 @@ constexpr uint64_t kHeldOutSeed = 0x68656c646f7574;  // "heldout"
 
 size_t Index(Split split) { return static_cast<size_t>(split); }
 
+// A file of a data directory, or a temporary one beside it that a killed run left.
+bool IsOurs(const std::string& name) {
+  return name.find(".shard") != name.npos || name.starts_with(kManifestName) ||
+         name.starts_with(kPartialManifestName);
+}
+
 // Everything that the result depends on, in one hash. Texts are known by name, size and time.
 std::string RunId(const Tokenizer& tokenizer, const std::vector<SourceFile>& files,
                   const ShardBuildOptions& options) {
@@ -142,13 +148,13 @@ class ShardBuild {
            (*shard)->Verify().ok();
   }
 
-  // A run that was killed before its first shard leaves temporary files only.
+  // Without a manifest the directory holds what a killed run left, or nothing.
   Status CheckNothingElse() const {
     std::error_code error;
     for (fs::directory_iterator entry(directory_, error); !error && entry != fs::end(entry);
          entry.increment(error)) {
       const std::string name = entry->path().filename().string();
-      if (name.find(".shard") == name.npos && name.find(kPartialManifestName) == name.npos) {
+      if (!IsOurs(name)) {
         return BadInput(directory_, "", name, "a new or empty directory");
       }
     }
@@ -270,8 +276,7 @@ class ShardBuild {
       for (const Split split : kSplits) {
         for (const ShardEntry& shard : report_.manifest.Of(split)) listed |= shard.file == name;
       }
-      const bool ours = name.find(".shard") != name.npos || name.find("data.") == 0;
-      if (!listed && ours) fs::remove(entry.path(), error);
+      if (!listed && IsOurs(name)) fs::remove(entry.path(), error);
     }
     return Status::Ok();
   }
