@@ -12,6 +12,7 @@
 #include "cli/interrupt.h"
 #include "cli/load.h"
 #include "cli/progress.h"
+#include "io/tokenizer.h"
 #include "train/data/bpe_trainer.h"
 
 namespace ringlet::cli {
