@@ -90,7 +90,7 @@ TEST(DocumentReader, JsonLinesNameFileAndLine) {
   const Texts texts = ReadAll({path});
   ASSERT_EQ(texts.size(), 6u);
   EXPECT_EQ(texts[0], "one\n\xc3\xa9");
-  EXPECT_EQ(texts[1], "error: " + path + ":4: \"text\": found a number, expected a string");
+  EXPECT_EQ(texts[1], "error: " + path + ":4: \"text\": found an integer, expected a string");
   EXPECT_EQ(texts[2], "error: " + path + ":5: found an array, expected an object");
   EXPECT_EQ(texts[3],
             "error: " + path + ":6: \"text\": found no such field, expected the document's text");
@@ -98,7 +98,7 @@ TEST(DocumentReader, JsonLinesNameFileAndLine) {
   EXPECT_EQ(texts[5], "last");
   DocumentOptions options;
   options.field = "id";
-  EXPECT_NE(ReadAll({path}, options)[0].find("\"id\": found a number"), std::string::npos);
+  EXPECT_NE(ReadAll({path}, options)[0].find("\"id\": found an integer"), std::string::npos);
 }
 
 TEST(DocumentReader, BinaryFilesAreRefused) {
