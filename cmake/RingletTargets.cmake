@@ -8,10 +8,12 @@ target_compile_options(ringlet_options INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -ffp-contract=off
   # g++ 12 sees overlapping copies in string concatenations that cannot overlap (its PR 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+# Compilers get as much time as the code is worth: see ringlet_busy_options.
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  target_compile_options(ringlet_options INTERFACE -O3)
+  set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 endif()
 if(RINGLET_SANITIZE)
+  set(CMAKE_CXX_FLAGS_SANITIZE "-O0 -g1 -DNDEBUG")
   target_compile_options(ringlet_options INTERFACE
     -fsanitize=${RINGLET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(ringlet_options INTERFACE -fsanitize=${RINGLET_SANITIZE})
@@ -20,11 +22,23 @@ if(RINGLET_FUZZ)
   target_compile_options(ringlet_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# ringlet_add_library(name SOURCES a.cc b.cc DEPS x y): a static library.
+# For code that users or tests wait for. Linked after ringlet_options, because the last word counts.
+add_library(ringlet_busy_options INTERFACE)
+if(RINGLET_SANITIZE)
+  target_compile_options(ringlet_busy_options INTERFACE -O1)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(ringlet_busy_options INTERFACE -O3)
+endif()
+
+# ringlet_add_library(name [BUSY] SOURCES a.cc b.cc DEPS x y): a static library.
+# BUSY: tests spend their time in it.
 function(ringlet_add_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "BUSY" "" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC ringlet_options ${ARG_DEPS})
+  if(ARG_BUSY)
+    target_link_libraries(${name} PRIVATE ringlet_busy_options)
+  endif()
 endfunction()
 
 # ringlet_add_test(name SOURCES a_test.cc DEPS x [LABELS l] [TIMEOUT seconds]): a GoogleTest program,
@@ -36,6 +50,9 @@ function(ringlet_add_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ringlet_options ${ARG_DEPS} GTest::gtest_main)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(${name} PRIVATE -O1)
+  endif()
   target_compile_definitions(${name} PRIVATE
     RINGLET_SOURCE_DIR="${CMAKE_SOURCE_DIR}" RINGLET_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name})
@@ -79,9 +96,7 @@ endfunction()
 # address sanitizer covers, and without the fuzzers' counters. Linked after ringlet_options, because
 # the last word on a check counts.
 add_library(ringlet_kernel_options INTERFACE)
-if(RINGLET_SANITIZE)
-  target_compile_options(ringlet_kernel_options INTERFACE -O1)
-endif()
+target_link_libraries(ringlet_kernel_options INTERFACE ringlet_busy_options)
 if(RINGLET_SANITIZE MATCHES undefined)
   target_compile_options(ringlet_kernel_options INTERFACE -fno-sanitize=null,pointer-overflow)
 endif()

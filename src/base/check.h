@@ -16,3 +16,7 @@ namespace ringlet {
     if (!(condition)) [[unlikely]]                                      \
       ::ringlet::CheckFailed(__FILE__, __LINE__, #condition, (detail)); \
   } while (false)
+
+// Where control cannot come: compilers see that nothing follows, also without optimization.
+#define RINGLET_UNREACHABLE(detail) \
+  ::ringlet::CheckFailed(__FILE__, __LINE__, "unreachable", (detail))

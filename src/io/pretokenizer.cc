@@ -77,7 +77,7 @@ class PreTokenizer::StageSplitter {
       case SplitBehavior::kMergedWithNext:
         return Join(range, is_match, !is_match && pending_is_match_);
     }
-    RINGLET_CHECK(false, "every behaviour is handled");
+    RINGLET_UNREACHABLE("every behaviour is handled");
   }
 
   // Lets the range wait, as part of the waiting piece when `join`. The flag remembered is that of

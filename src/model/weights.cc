@@ -93,7 +93,7 @@ MatrixRef::Place MatrixRef::Locate(int64_t r) const {
     }
     r -= segment.rows;
   }
-  RINGLET_CHECK(false, "segments hold fewer rows than the matrix");
+  RINGLET_UNREACHABLE("segments hold fewer rows than the matrix");
 }
 
 void MatrixRef::DecodeRow(int64_t r, float* out) const {
