@@ -93,6 +93,18 @@ RINGLET_INLINE Fp8Unit DecodeFp8(const std::byte* p) {
            {{_mm256_cvtph_ps(_mm256_castsi256_si128(odd))}, {_mm256_cvtph_ps(quarters[3])}}}};
 }
 
+#elif defined(RINGLET_ISA_ANY_NEON)
+
+RINGLET_INLINE Fp8Unit DecodeFp8(const std::byte* p) {
+  const int16x8_t keep = vdupq_n_s16(static_cast<int16_t>(0xbf80));
+  const int16x8_t pairs = vreinterpretq_s16_s8(vld1q_s8(reinterpret_cast<const int8_t*>(p)));
+  const int16x8_t even = vandq_s16(vshrq_n_s16(vshlq_n_s16(pairs, 8), 1), keep);
+  const int16x8_t odd = vandq_s16(vshrq_n_s16(pairs, 1), keep);
+  const float16x8_t halves[2] = {vreinterpretq_f16_s16(even), vreinterpretq_f16_s16(odd)};
+  return {{{{vcvt_f32_f16(vget_low_f16(halves[0]))}, {vcvt_high_f32_f16(halves[0])}},
+           {{vcvt_f32_f16(vget_low_f16(halves[1]))}, {vcvt_high_f32_f16(halves[1])}}}};
+}
+
 #else
 
 // Any number of lanes, by fp16 numbers in memory.

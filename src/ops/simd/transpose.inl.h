@@ -1,7 +1,25 @@
 // Transposition, for products whose operands lie the other way. Included in a region after
 // vec.inl.h.
 
-#if defined(RINGLET_ISA_SCALAR) || defined(RINGLET_ISA_NEON)
+#if defined(RINGLET_ISA_ANY_NEON)
+constexpr int64_t kTransposeBlock = 4;
+// 4 rows from in[0..4) + column to 4 rows of out: pairs of elements of two rows, then of four.
+RINGLET_INLINE void TransposeBlock(const float* const* in, int64_t column, float* out,
+                                   int64_t stride) {
+  const float32x4_t a = vld1q_f32(in[0] + column);
+  const float32x4_t b = vld1q_f32(in[1] + column);
+  const float32x4_t c = vld1q_f32(in[2] + column);
+  const float32x4_t d = vld1q_f32(in[3] + column);
+  const float64x2_t even_ab = vreinterpretq_f64_f32(vtrn1q_f32(a, b));
+  const float64x2_t odd_ab = vreinterpretq_f64_f32(vtrn2q_f32(a, b));
+  const float64x2_t even_cd = vreinterpretq_f64_f32(vtrn1q_f32(c, d));
+  const float64x2_t odd_cd = vreinterpretq_f64_f32(vtrn2q_f32(c, d));
+  vst1q_f32(out, vreinterpretq_f32_f64(vtrn1q_f64(even_ab, even_cd)));
+  vst1q_f32(out + stride, vreinterpretq_f32_f64(vtrn1q_f64(odd_ab, odd_cd)));
+  vst1q_f32(out + 2 * stride, vreinterpretq_f32_f64(vtrn2q_f64(even_ab, even_cd)));
+  vst1q_f32(out + 3 * stride, vreinterpretq_f32_f64(vtrn2q_f64(odd_ab, odd_cd)));
+}
+#elif defined(RINGLET_ISA_SCALAR)
 constexpr int64_t kTransposeBlock = 1;
 RINGLET_INLINE void TransposeBlock(const float* const* in, int64_t column, float* out, int64_t) {
   *out = in[0][column];
