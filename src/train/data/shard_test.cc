@@ -30,7 +30,7 @@ std::string SmallShard(const TempDir& dir, uint64_t vocab = 300) {
 // From a heap block of exactly the size, so that sanitizers see every byte beyond it.
 Result<std::shared_ptr<const Shard>> Parse(const std::string& bytes) {
   auto copy = std::make_shared<std::vector<std::byte>>(bytes.size());
-  std::memcpy(copy->data(), bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(copy->data(), bytes.data(), bytes.size());
   return Shard::Parse(*copy, "damaged", copy);
 }
 
