@@ -4,9 +4,9 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include "base/file.h"
+#include "base/hasher.h"
 #include "base/json.h"
 #include "engine/sequence_state.h"
 #include "model/fingerprint.h"
@@ -56,23 +56,21 @@ Sizes SizesOf(const PackedModel& packed) {
 // Appends to the file and to the checksum.
 class Writer {
  public:
-  explicit Writer(AtomicFile file)
-      : file_(std::move(file)), hash_(XXH3_createState(), XXH3_freeState) {
-    XXH3_64bits_reset(hash_.get());
-  }
+  explicit Writer(AtomicFile file) : file_(std::move(file)) {}
   Status Bytes(const void* data, size_t size) {
-    XXH3_64bits_update(hash_.get(), data, size);
-    return file_.Append(std::span(static_cast<const std::byte*>(data), size));
+    const std::span bytes(static_cast<const std::byte*>(data), size);
+    hash_.Add(bytes);
+    return file_.Append(bytes);
   }
   Status Finish() {
-    const uint64_t digest = XXH3_64bits_digest(hash_.get());
+    const uint64_t digest = hash_.Digest();
     RINGLET_RETURN_IF_ERROR(file_.Append(std::as_bytes(std::span(&digest, 1))));
     return file_.Commit();
   }
 
  private:
   AtomicFile file_;
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash_;
+  Hasher hash_;
 };
 
 // Takes bytes from a file whose size and checksum have been verified.
@@ -121,7 +119,9 @@ Result<Contents> CheckFile(std::span<const std::byte> bytes, const Engine& engin
   }
   uint64_t digest = 0;
   std::memcpy(&digest, bytes.data() + bytes.size() - 8, 8);
-  if (XXH3_64bits(bytes.data(), bytes.size() - 8) != digest) {
+  Hasher hash;
+  hash.Add(bytes.first(bytes.size() - 8));
+  if (hash.Digest() != digest) {
     return BadInput(path, "checksum", "a different one", "that of the bytes before it");
   }
   uint64_t header_size = 0;

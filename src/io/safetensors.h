@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/hasher.h"
 #include "base/status.h"
 #include "tensor/tensor_source.h"
 
@@ -61,14 +62,13 @@ class SafetensorsWriter {
   uint64_t Hash() const;
 
  private:
-  struct HashState;
   SafetensorsWriter(std::string path, AtomicFile file, uint64_t remaining);
   // To the file and the hash.
   Status Write(std::span<const std::byte> bytes);
 
   std::string path_;
   AtomicFile file_;
-  std::shared_ptr<HashState> hash_;
+  Hasher hash_;
   uint64_t remaining_;
   Status status_;  // the first error; Append and Finish repeat it
 };

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <utility>
 
@@ -71,29 +70,15 @@ Result<Header> MakeHeader(const std::string& path, const std::vector<Safetensors
 
 }  // namespace
 
-struct SafetensorsWriter::HashState {
-  HashState() : xxh3(XXH3_createState()) {
-    RINGLET_CHECK(xxh3 != nullptr, "out of memory");
-    XXH3_64bits_reset(xxh3);
-  }
-  ~HashState() { XXH3_freeState(xxh3); }
-  HashState(const HashState&) = delete;
-  HashState& operator=(const HashState&) = delete;
-  XXH3_state_t* xxh3;
-};
-
 SafetensorsWriter::SafetensorsWriter(std::string path, AtomicFile file, uint64_t remaining)
-    : path_(std::move(path)),
-      file_(std::move(file)),
-      hash_(std::make_shared<HashState>()),
-      remaining_(remaining) {}
+    : path_(std::move(path)), file_(std::move(file)), remaining_(remaining) {}
 
 Status SafetensorsWriter::Write(std::span<const std::byte> bytes) {
-  XXH3_64bits_update(hash_->xxh3, bytes.data(), bytes.size());
+  hash_.Add(bytes);
   return file_.Append(bytes);
 }
 
-uint64_t SafetensorsWriter::Hash() const { return XXH3_64bits_digest(hash_->xxh3); }
+uint64_t SafetensorsWriter::Hash() const { return hash_.Digest(); }
 
 Result<SafetensorsWriter> SafetensorsWriter::Create(
     const std::string& path, const std::vector<SafetensorsEntry>& entries,

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include "base/file.h"
+#include "base/hasher.h"
 
 namespace ringlet {
 namespace {
@@ -127,18 +126,15 @@ Status CheckSameRun(const std::string& path, const OrderedJson& found,
 
 Result<uint64_t> HashFile(const std::string& path) {
   RINGLET_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
-  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
-                                                                       XXH3_freeState);
-  RINGLET_CHECK(state != nullptr, "out of memory");
-  XXH3_64bits_reset(state.get());
+  Hasher hash;
   constexpr size_t kPiece = size_t{16} << 20;
   const std::span<const std::byte> bytes = file->bytes();
   for (size_t at = 0; at < bytes.size(); at += kPiece) {
     const auto piece = bytes.subspan(at, std::min(kPiece, bytes.size() - at));
-    XXH3_64bits_update(state.get(), piece.data(), piece.size());
+    hash.Add(piece);
     file->Advise(piece, Access::kDone);
   }
-  return XXH3_64bits_digest(state.get());
+  return hash.Digest();
 }
 
 }  // namespace ringlet
