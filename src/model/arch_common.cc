@@ -113,7 +113,8 @@ void CheckQuantization(ConfigReader& reader) {
   }
   nested.MustBe("fmt", "e4m3", "FP8 format");
   nested.MustBe("activation_scheme", "dynamic", "scales of activations stored in the checkpoint");
-  nested.MustBe("weight_block_size", Json::array({128, 128}), "size of a scale's block");
+  nested.MustBe("weight_block_size", Json::array({kFp8ScaleBlock, kFp8ScaleBlock}),
+                "size of a scale's block");
   nested.MustBe("scale_fmt", "float", "format of the scales");
   nested.Ignore({"modules_to_not_convert", "ignored_layers", "weight_per_tensor", "act_per_tensor",
                  "dequantize"});

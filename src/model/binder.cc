@@ -12,8 +12,7 @@
 namespace ringlet {
 namespace {
 
-constexpr int64_t kScaleBlock = 128;  // rows and columns that share one FP8 scale
-constexpr size_t kMaxListed = 3;      // unused tensors named in a message
+constexpr size_t kMaxListed = 3;  // unused tensors named in a message
 
 bool IsPlainFloat(DType type) {
   return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16;
@@ -99,7 +98,7 @@ const StoredTensor* TensorBinder::FindGroups(const std::string& name, int64_t ro
 void TensorBinder::BindScales(MatrixSegment& segment) {
   if (planning()) return;
   const StoredTensor& tensor = *segment.tensor;
-  const auto blocks = [](int64_t size) { return (size + kScaleBlock - 1) / kScaleBlock; };
+  const auto blocks = [](int64_t size) { return (size + kFp8ScaleBlock - 1) / kFp8ScaleBlock; };
   const std::string inverse = tensor.name + "_scale_inv";
   if (tensor.dtype == DType::kF8E4M3) {
     segment.scale_inv = Find(inverse, {blocks(tensor.shape[0]), blocks(tensor.shape[1])});

@@ -166,12 +166,13 @@ void QuantRowOf(const MatrixRef& matrix, const QuantLayout& layout,
   }
 }
 
-// One row of block-scaled FP8 as it is stored.
+// One row of block-scaled FP8 as it is stored: scales are copied, one for one.
+static_assert(kFp8Block == kFp8ScaleBlock, "the columns of a scale, in the layout and in files");
 void Fp8RowOf(const MatrixRef& matrix, int64_t row, const Fp8Row& out) {
   const MatrixRef::Place place = matrix.Locate(row);
   const std::byte* codes = place.segment->tensor->data.data() + place.row * matrix.cols;
   std::memcpy(out.codes, codes, static_cast<size_t>(matrix.cols));
-  DecodeRow(*place.segment->scale_inv, place.row / kFp8Block, out.scales);
+  DecodeRow(*place.segment->scale_inv, place.row / kFp8ScaleBlock, out.scales);
 }
 
 bool AllOf(const MatrixRef& matrix, bool (*predicate)(DType)) {

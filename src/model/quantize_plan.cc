@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::string_view kWeightSuffix = ".weight";
 constexpr std::string_view kScaleInverse = "_scale_inv";
-constexpr int64_t kFp8Block = 128;
 constexpr int64_t kGroups[] = {16, 32, 64, 128};
 
 enum class Role { kLinear, kHead, kTied, kEmbedding, kRouter };
@@ -183,7 +182,7 @@ class Planner {
 
   static void Describe(TensorPlan& plan) {
     const StoredTensor& tensor = plan.tensor();
-    const auto blocks = [](int64_t size) { return (size + kFp8Block - 1) / kFp8Block; };
+    const auto blocks = [](int64_t size) { return (size + kFp8ScaleBlock - 1) / kFp8ScaleBlock; };
     switch (plan.type) {
       case WeightType::kSource:
         plan.entries = {{tensor.name, tensor.dtype, tensor.shape}};
@@ -338,7 +337,7 @@ OrderedJson QuantizationJson(const QuantizePlan& plan, const QuantizeOptions& op
     return {{"quant_method", "fp8"},
             {"fmt", "e4m3"},
             {"activation_scheme", "dynamic"},
-            {"weight_block_size", {128, 128}},
+            {"weight_block_size", {kFp8ScaleBlock, kFp8ScaleBlock}},
             {"modules_to_not_convert", std::move(plain)}};
   }
   const int64_t linear_group =

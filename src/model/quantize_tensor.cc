@@ -17,7 +17,6 @@ namespace {
 
 // Bounds the memory of a block: values of the source, and in fp32.
 constexpr int64_t kBlockValues = int64_t{4} << 20;
-constexpr int64_t kFp8Block = 128;
 constexpr float kFp8Top = 448.0f;
 // Scales below would be subnormal.
 constexpr float kLeastFp8Scale = 0x1p-120f;
@@ -90,7 +89,7 @@ class TensorWriter {
   Status Convert() {
     block_rows_ = std::clamp<int64_t>(kBlockValues / std::max<int64_t>(1, cols()), 1, rows());
     // Whole blocks of FP8 and, so that pages are released, many rows.
-    block_rows_ = (block_rows_ + kFp8Block - 1) / kFp8Block * kFp8Block;
+    block_rows_ = (block_rows_ + kFp8ScaleBlock - 1) / kFp8ScaleBlock * kFp8ScaleBlock;
     if (IsPackedInteger(plan_.type)) scales_.resize(Size(rows() * (cols() / plan_.group)));
     source_.Advise(RowsOf(0), Access::kSoon);
     for (int64_t first = 0; first < rows(); first += block_rows_) {
@@ -190,13 +189,13 @@ class TensorWriter {
   }
 
   void Fp8Block(int64_t first, int64_t count) {
-    const int64_t row_blocks = (count + kFp8Block - 1) / kFp8Block;
-    const int64_t col_blocks = (cols() + kFp8Block - 1) / kFp8Block;
+    const int64_t row_blocks = (count + kFp8ScaleBlock - 1) / kFp8ScaleBlock;
+    const int64_t col_blocks = (cols() + kFp8ScaleBlock - 1) / kFp8ScaleBlock;
     const size_t scales_before = block_scales_.size();
     block_scales_.resize(scales_before + Size(row_blocks * col_blocks));
     context_.pool.ParallelFor(row_blocks, [&](int64_t block, int thread) {
-      const int64_t begin = block * kFp8Block;
-      const int64_t end = std::min(count, begin + kFp8Block);
+      const int64_t begin = block * kFp8ScaleBlock;
+      const int64_t end = std::min(count, begin + kFp8ScaleBlock);
       float* values = context_.ThreadScratch(thread, Size((end - begin) * cols()));
       for (int64_t row = begin; row < end; ++row) {
         if (!Decode(first, row, values + (row - begin) * cols())) return;
@@ -210,8 +209,8 @@ class TensorWriter {
 
   // Rows [begin, end) of the block, whose values are given, and one block of columns.
   float EncodeFp8(int64_t begin, int64_t end, int64_t col_block, const float* values) {
-    const int64_t col_begin = col_block * kFp8Block;
-    const int64_t col_end = std::min(cols(), col_begin + kFp8Block);
+    const int64_t col_begin = col_block * kFp8ScaleBlock;
+    const int64_t col_end = std::min(cols(), col_begin + kFp8ScaleBlock);
     float largest = 0;
     for (int64_t row = 0; row < end - begin; ++row) {
       for (int64_t col = col_begin; col < col_end; ++col) {

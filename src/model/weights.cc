@@ -8,8 +8,6 @@
 namespace ringlet {
 namespace {
 
-constexpr int64_t kScaleBlock = 128;
-
 // The stored row, within its segment, that holds row `row` of the published order.
 int64_t StoredRow(int64_t row, int64_t head_dim) {
   if (head_dim == 0) return row;
@@ -18,16 +16,16 @@ int64_t StoredRow(int64_t row, int64_t head_dim) {
   return row - in_head + 2 * (in_head % half) + in_head / half;
 }
 
-// Multiplies each run of 128 columns by the scale of its block.
+// Multiplies each run of columns by the scale of its block.
 void ApplyScales(const StoredTensor& scales, int64_t row, int64_t cols, float* out) {
   const int64_t per_row = scales.row_elements();
   const auto bytes = static_cast<int64_t>(RowBytes(scales.dtype, 1).value());
-  const std::byte* first = scales.data.data() + row / kScaleBlock * per_row * bytes;
+  const std::byte* first = scales.data.data() + row / kFp8ScaleBlock * per_row * bytes;
   for (int64_t block = 0; block < per_row; ++block) {
     float scale = 0;
     DecodeValues(scales.dtype, first + block * bytes, 1, &scale);
-    const int64_t end = std::min(cols, (block + 1) * kScaleBlock);
-    for (int64_t col = block * kScaleBlock; col < end; ++col) out[col] *= scale;
+    const int64_t end = std::min(cols, (block + 1) * kFp8ScaleBlock);
+    for (int64_t col = block * kFp8ScaleBlock; col < end; ++col) out[col] *= scale;
   }
 }
 

@@ -14,12 +14,15 @@
 
 namespace ringlet {
 
+// Rows and columns of an F8_E4M3 tensor that share a scale, in files.
+inline constexpr int64_t kFp8ScaleBlock = 128;
+
 // Consecutive rows of one stored tensor, appended to a MatrixRef.
 struct MatrixSegment {
   const StoredTensor* tensor = nullptr;
   int64_t row_begin = 0;
   int64_t rows = 0;
-  const StoredTensor* scale_inv = nullptr;  // F8_E4M3: fp32 multipliers of 128x128 blocks
+  const StoredTensor* scale_inv = nullptr;  // F8_E4M3: an fp32 multiplier for each block
   // Packed integers: multipliers [rows, cols / group], and the codes that mean zero if they are not
   // all 0: packed as the codes are, but along the rows, [ceil(rows * bits / 32), cols / group].
   const StoredTensor* scale = nullptr;
