@@ -56,10 +56,6 @@ void ProjectAndStore(Context& context, const Mixer& mixer, const PackedMatrix* g
                     });
 }
 
-float QueryScale(const MixerSpec& spec) {
-  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(spec.kv.head_dim)));
-}
-
 // y = work.inner * out^T
 void ProjectOut(Context& context, const PackedMatrix& out, Workspace& work, float* y) {
   const PreparedRows& inner = work.inner.For(context, out, work.observer);
@@ -68,6 +64,10 @@ void ProjectOut(Context& context, const PackedMatrix& out, Workspace& work, floa
 }
 
 }  // namespace
+
+float MixerSpec::QueryScale() const {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(kv.head_dim)));
+}
 
 std::vector<const PackedMatrix*> FirstMatrices(const SoftmaxMixer& mixer) { return {&mixer.qkv}; }
 
@@ -110,7 +110,7 @@ void Forward(Context& context, const SoftmaxMixer& mixer, const Batch& batch, Wo
   Attention(context, {
                          .heads = mixer.spec.heads,
                          .kv = mixer.spec.kv,
-                         .scale = QueryScale(mixer.spec),
+                         .scale = mixer.spec.QueryScale(),
                          .rows = rows,
                      });
   work.inner.Assign(work.mixed.data(), batch.rows, q_width);
@@ -151,7 +151,7 @@ void Forward(Context& context, const LightningMixer& mixer, const Batch& batch, 
   ReadAhead(context, std::array{&mixer.out});
   Lightning(context, {
                          .kv = spec.kv,
-                         .scale = QueryScale(spec),
+                         .scale = spec.QueryScale(),
                          .decay = &mixer.decay,
                          .feeds = feeds,
                      });

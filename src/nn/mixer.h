@@ -18,6 +18,9 @@ struct MixerSpec {
   KvLayout kv;
   int64_t rotary_dim = 0;
   float eps = 1e-6f;
+
+  // 1 / sqrt(D): what products of queries and keys are multiplied by.
+  float QueryScale() const;
 };
 
 // Softmax attention over pages, or lightning attention over chunks and anchors.

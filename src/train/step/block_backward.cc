@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "ops/attention/attention_backward.h"
 #include "ops/gemm/gemm_backward.h"
 #include "ops/lightning/lightning_backward.h"
@@ -104,10 +102,6 @@ class MixerBackward {
     return parameter == nullptr ? nullptr : parameter->gradient;
   }
 
-  static float QueryScale(const MixerSpec& spec) {
-    return static_cast<float>(1.0 / std::sqrt(static_cast<double>(spec.kv.head_dim)));
-  }
-
   // The blocks of a span, for this layer.
   std::vector<const std::byte*> BlocksOf(std::span<const LayeredBlock> blocks) const {
     std::vector<const std::byte*> layer;
@@ -153,7 +147,7 @@ class MixerBackward {
       }
       LightningBackward(
           context_,
-          {.kv = spec.kv, .scale = QueryScale(spec), .decay = &mixer_.decay, .feeds = feeds});
+          {.kv = spec.kv, .scale = spec.QueryScale(), .decay = &mixer_.decay, .feeds = feeds});
     } else {
       std::vector<AttentionBackwardFeed> feeds;
       for (const BatchSpan& span : batch_.spans) {
@@ -173,7 +167,7 @@ class MixerBackward {
       }
       AttentionBackward(
           context_,
-          {.heads = spec.heads, .kv = spec.kv, .scale = QueryScale(spec), .feeds = feeds});
+          {.heads = spec.heads, .kv = spec.kv, .scale = spec.QueryScale(), .feeds = feeds});
     }
   }
 
