@@ -10,15 +10,6 @@
 namespace ringlet {
 namespace {
 
-// Rows of each expert: slot row * top_k + i holds the i-th choice of that row.
-std::vector<std::vector<int64_t>> SlotsByExpert(const Moe& moe, const int32_t* ids, int64_t rows) {
-  std::vector<std::vector<int64_t>> slots(moe.experts.size());
-  for (int64_t slot = 0; slot < rows * moe.top_k; ++slot) {
-    slots[static_cast<size_t>(ids[slot])].push_back(slot);
-  }
-  return slots;
-}
-
 // Tells the observer which of the rows x [.., k] an expert's matrix multiplies: slot / per_row
 // each.
 void ObserveExpert(const PackedMatrix& weights, const std::vector<int64_t>& slots, int64_t per_row,
@@ -89,6 +80,14 @@ void Combine(Context& context, const Moe& moe, int64_t rows, int64_t hidden, con
 std::vector<const PackedMatrix*> FirstMatrices(const Mlp& mlp) { return {&mlp.gate_up}; }
 
 std::vector<const PackedMatrix*> FirstMatrices(const Moe& moe) { return {&moe.router}; }
+
+std::vector<std::vector<int64_t>> SlotsByExpert(const Moe& moe, const int32_t* ids, int64_t rows) {
+  std::vector<std::vector<int64_t>> slots(moe.experts.size());
+  for (int64_t slot = 0; slot < rows * moe.top_k; ++slot) {
+    slots[static_cast<size_t>(ids[slot])].push_back(slot);
+  }
+  return slots;
+}
 
 void Forward(Context& context, const Mlp& mlp, Workspace& work, float* y) {
   const int64_t rows = work.input.rows();

@@ -35,6 +35,10 @@ struct Moe {
 std::vector<const PackedMatrix*> FirstMatrices(const Mlp& mlp);
 std::vector<const PackedMatrix*> FirstMatrices(const Moe& moe);
 
+// Which rows each expert has: slot row * top_k + i holds the i-th choice of that row. `ids` is what
+// the router wrote, [rows, top_k].
+std::vector<std::vector<int64_t>> SlotsByExpert(const Moe& moe, const int32_t* ids, int64_t rows);
+
 // y [rows, hidden] = block(u), u assigned to work.input.
 void Forward(Context& context, const Mlp& mlp, Workspace& work, float* y);
 

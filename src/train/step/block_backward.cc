@@ -206,12 +206,8 @@ class MoeBackward {
         parameters_(parameters),
         rows_(rows),
         trace_(trace),
-        work_(work) {
-    slots_.resize(moe.experts.size());
-    for (int64_t slot = 0; slot < rows * moe.top_k; ++slot) {
-      slots_[static_cast<size_t>(trace.expert_ids[static_cast<size_t>(slot)])].push_back(slot);
-    }
-  }
+        work_(work),
+        slots_(SlotsByExpert(moe, trace.expert_ids.data(), rows)) {}
 
   void Run(const float* dy, float* dnormed) {
     const int64_t total = rows_ * moe_.top_k;
