@@ -9,10 +9,10 @@
 #include <fmt/format.h>
 
 #include "engine/sequence_state.h"
+#include "model/embed.h"
 #include "model/packed.h"
 #include "nn/block.h"
 #include "ops/norm/norm.h"
-#include "ops/parallel_rows.h"
 
 namespace ringlet {
 namespace {
@@ -216,11 +216,6 @@ void Engine::RunRows(std::span<const Feed> feeds, std::span<const int64_t> begin
 
 void Engine::EmbedRows(std::span<const Feed> feeds, std::span<const int64_t> begin,
                        std::span<const int64_t> counts, Batch& batch) {
-  const int64_t hidden = model_->config().hidden;
-  const RopeFrequencies& rope = model_->packed().rope;
-  const auto rotary = static_cast<int64_t>(2 * rope.inv_freq.size());
-  scratch_->x.Reset(static_cast<size_t>(batch.rows * hidden));
-  scratch_->cos_sin.Reset(static_cast<size_t>(batch.rows * rotary));
   std::vector<int32_t> ids;
   std::vector<int64_t> positions;
   for (size_t f = 0; f < feeds.size(); ++f) {
@@ -229,12 +224,7 @@ void Engine::EmbedRows(std::span<const Feed> feeds, std::span<const int64_t> beg
       positions.push_back(feeds[f].sequence->length() + i);
     }
   }
-  const MatrixRef& embedding = model_->packed().embedding.rows;
-  ParallelRows(*context_, batch.rows, 4 * hidden, [&](int64_t row) {
-    embedding.DecodeRow(ids[static_cast<size_t>(row)], scratch_->x.data() + row * hidden);
-    RopeAngles(rope, positions[static_cast<size_t>(row)],
-               std::span(scratch_->cos_sin.data() + row * rotary, static_cast<size_t>(rotary)));
-  });
+  ringlet::EmbedRows(*context_, model_->packed(), ids, positions, &scratch_->x, &scratch_->cos_sin);
   batch.cos_sin = scratch_->cos_sin.data();
 }
 

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <deque>
 
+#include "model/embed.h"
 #include "ops/embedding/embedding_backward.h"
 #include "ops/loss/cross_entropy.h"
 #include "ops/norm/norm.h"
 #include "ops/norm/norm_backward.h"
-#include "ops/parallel_rows.h"
 
 namespace ringlet {
 
@@ -76,8 +76,6 @@ void GradientStep::Embed(const PackedModel& model, const TrainingBatch& batch,
                          Recompute recompute) {
   RINGLET_CHECK(!batch.starts.empty() && batch.starts[0] == 0, "the first document begins at 0");
   RINGLET_CHECK(batch.labels.size() == batch.tokens.size(), "a label for each token");
-  const int64_t hidden = parameters_.config().hidden;
-  const auto rotary = static_cast<int64_t>(2 * model.rope.inv_freq.size());
   const bool shared = recompute != Recompute::kNone;
   *storage_ = {};
   batch_ = {};
@@ -105,14 +103,7 @@ void GradientStep::Embed(const PackedModel& model, const TrainingBatch& batch,
                             .anchor = nullptr,
                             .next_anchor = storage_->anchors.back().data()});
   }
-  x_.Reset(static_cast<size_t>(batch_.rows * hidden));
-  cos_sin_.Reset(static_cast<size_t>(batch_.rows * rotary));
-  ParallelRows(context_, batch_.rows, 4 * hidden, [&](int64_t row) {
-    const auto i = static_cast<size_t>(row);
-    model.embedding.rows.DecodeRow(batch.tokens[i], x_.data() + row * hidden);
-    RopeAngles(model.rope, positions[i],
-               std::span(cos_sin_.data() + row * rotary, static_cast<size_t>(rotary)));
-  });
+  EmbedRows(context_, model, batch.tokens, positions, &x_, &cos_sin_);
   batch_.cos_sin = cos_sin_.data();
 }
 
