@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
 #include "base/rng.h"
 #include "model/presets.h"
+#include "ops/testing/guarded_buffer.h"
 #include "ops/testing/random.h"
 
 namespace ringlet {
@@ -74,14 +74,6 @@ double LossOf(const Outcome& outcome) {
   return -std::accumulate(outcome.log_probs.begin(), outcome.log_probs.end(), 0.0);
 }
 
-template <typename T>
-bool SameBytes(std::span<const T> a, std::span<const T> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
-}
-bool SameBytes(const std::vector<float>& a, const std::vector<float>& b) {
-  return SameBytes(std::span(a), std::span(b));
-}
-
 class GradientStepTest : public ::testing::TestWithParam<const char*> {};
 
 // Biases so different that no small step changes which experts are chosen.
@@ -132,8 +124,8 @@ TEST_P(GradientStepTest, SameBytesForThreadsAndRecomputation) {
   for (int threads = 1; threads <= 4; ++threads) {
     for (const Recompute recompute : {Recompute::kNone, Recompute::kAttention, Recompute::kBlock}) {
       const Outcome got = RunStep(set, batch, threads, {.recompute = recompute});
-      EXPECT_TRUE(SameBytes(want.gradients, got.gradients)) << threads;
-      EXPECT_TRUE(SameBytes(want.log_probs, got.log_probs)) << threads;
+      EXPECT_TRUE(SameBits(want.gradients, got.gradients)) << threads;
+      EXPECT_TRUE(SameBits(want.log_probs, got.log_probs)) << threads;
     }
   }
 }
@@ -155,16 +147,16 @@ TEST_P(GradientStepTest, DocumentsDoNotLeak) {
     }
     outcomes[which] = RunStep(set, middle[which], 2, {});
   }
-  EXPECT_TRUE(SameBytes(outcomes[0].log_probs, outcomes[1].log_probs));
-  EXPECT_TRUE(SameBytes(outcomes[0].gradients, outcomes[1].gradients));
+  EXPECT_TRUE(SameBits(outcomes[0].log_probs, outcomes[1].log_probs));
+  EXPECT_TRUE(SameBits(outcomes[0].gradients, outcomes[1].gradients));
 
   TrainingBatch alone;
   alone.starts = {0};
   alone.tokens.assign(first.tokens.begin() + 50, first.tokens.begin() + 115);
   alone.labels.assign(first.labels.begin() + 50, first.labels.begin() + 115);
   const Outcome single = RunStep(set, alone, 2, {});
-  EXPECT_TRUE(SameBytes(std::span<const float>(single.log_probs),
-                        std::span<const float>(outcomes[0].log_probs).subspan(50, 65)));
+  EXPECT_TRUE(SameBits(std::span<const float>(single.log_probs),
+                       std::span<const float>(outcomes[0].log_probs).subspan(50, 65)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Presets, GradientStepTest,
