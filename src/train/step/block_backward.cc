@@ -69,7 +69,7 @@ class MixerBackward {
     float* dq = Sized(work_.q, batch_.rows * width);
     float* dk = Sized(work_.k, batch_.rows * kv_width);
     float* dv = Sized(work_.v, batch_.rows * kv_width);
-    Attend(dinner, dq, dk, dv);
+    Attend(mixer_, dinner, dq, dk, dv);
     float* dqkv = Sized(work_.qkv, batch_.rows * mixer_.qkv.n);
     QkvBackward(context_, {
                               .heads = spec.heads,
@@ -92,7 +92,7 @@ class MixerBackward {
                           });
     const float* normed = trace_.input.x();
     matrix_.Run(*parameters_.qkv, normed, dqkv, batch_.rows, dnormed);
-    if constexpr (requires { mixer_.gate; }) {
+    if (parameters_.gate != nullptr) {
       matrix_.RunAndAdd(*parameters_.gate, normed, work_.gate.data(), batch_.rows, dnormed);
     }
   }
@@ -109,66 +109,68 @@ class MixerBackward {
     return layer;
   }
 
-  void Attend(const float* dinner, float* dq, float* dk, float* dv) {
-    const MixerSpec& spec = mixer_.spec;
+  // dq, dk and dv, and work_.gate, from the gradient of the output projection's input.
+  void Attend(const LightningMixer& mixer, const float* dinner, float* dq, float* dk, float* dv) {
+    const MixerSpec& spec = mixer.spec;
+    const int64_t width = spec.heads * spec.kv.head_dim;
+    float* dmixed = Sized(work_.mixed, batch_.rows * width);
+    GroupNormGateBackward(context_, {
+                                        .x = trace_.mixed.data(),
+                                        .gate = trace_.gate.data(),
+                                        .weight = mixer.group_norm.data(),
+                                        .dy = dinner,
+                                        .dx = dmixed,
+                                        .dgate = Sized(work_.gate, batch_.rows * width),
+                                        .dweight = parameters_.group_norm->gradient,
+                                        .rows = batch_.rows,
+                                        .n = width,
+                                        .groups = mixer.groups,
+                                        .eps = spec.eps,
+                                        .add_dweight = true,
+                                    });
+    std::vector<std::vector<const std::byte*>> blocks;
+    std::vector<LightningBackwardFeed> feeds;
+    for (const BatchSpan& span : batch_.spans) {
+      const int64_t at = span.first_row;
+      blocks.push_back(BlocksOf(span.chunks));
+      feeds.push_back({
+          .q = trace_.q.data() + at * width,
+          .dout = dmixed + at * width,
+          .rows = span.rows,
+          .chunks = blocks.back().data(),
+          .dq = dq + at * width,
+          .dk = dk + at * width,
+          .dv = dv + at * width,
+      });
+    }
+    LightningBackward(
+        context_,
+        {.kv = spec.kv, .scale = spec.QueryScale(), .decay = &mixer.decay, .feeds = feeds});
+  }
+
+  void Attend(const SoftmaxMixer& mixer, const float* dinner, float* dq, float* dk, float* dv) {
+    const MixerSpec& spec = mixer.spec;
     const int64_t width = spec.heads * spec.kv.head_dim;
     const int64_t kv_width = spec.kv.kv_heads * spec.kv.head_dim;
     std::vector<std::vector<const std::byte*>> blocks;
-    if constexpr (requires { mixer_.gate; }) {
-      float* dmixed = Sized(work_.mixed, batch_.rows * width);
-      float* dgate = Sized(work_.gate, batch_.rows * width);
-      GroupNormGateBackward(context_, {
-                                          .x = trace_.mixed.data(),
-                                          .gate = trace_.gate.data(),
-                                          .weight = mixer_.group_norm.data(),
-                                          .dy = dinner,
-                                          .dx = dmixed,
-                                          .dgate = dgate,
-                                          .dweight = parameters_.group_norm->gradient,
-                                          .rows = batch_.rows,
-                                          .n = width,
-                                          .groups = mixer_.groups,
-                                          .eps = spec.eps,
-                                          .add_dweight = true,
-                                      });
-      std::vector<LightningBackwardFeed> feeds;
-      for (const BatchSpan& span : batch_.spans) {
-        const int64_t at = span.first_row;
-        blocks.push_back(BlocksOf(span.chunks));
-        feeds.push_back({
-            .q = trace_.q.data() + at * width,
-            .dout = dmixed + at * width,
-            .rows = span.rows,
-            .chunks = blocks.back().data(),
-            .dq = dq + at * width,
-            .dk = dk + at * width,
-            .dv = dv + at * width,
-        });
-      }
-      LightningBackward(
-          context_,
-          {.kv = spec.kv, .scale = spec.QueryScale(), .decay = &mixer_.decay, .feeds = feeds});
-    } else {
-      std::vector<AttentionBackwardFeed> feeds;
-      for (const BatchSpan& span : batch_.spans) {
-        const int64_t at = span.first_row;
-        blocks.push_back(BlocksOf(span.pages));
-        feeds.push_back({
-            .q = trace_.q.data() + at * width,
-            .out = trace_.mixed.data() + at * width,
-            .lse = trace_.lse.data() + at * spec.heads,
-            .dout = dinner + at * width,
-            .rows = span.rows,
-            .blocks = blocks.back().data(),
-            .dq = dq + at * width,
-            .dk = dk + at * kv_width,
-            .dv = dv + at * kv_width,
-        });
-      }
-      AttentionBackward(
-          context_,
-          {.heads = spec.heads, .kv = spec.kv, .scale = spec.QueryScale(), .feeds = feeds});
+    std::vector<AttentionBackwardFeed> feeds;
+    for (const BatchSpan& span : batch_.spans) {
+      const int64_t at = span.first_row;
+      blocks.push_back(BlocksOf(span.pages));
+      feeds.push_back({
+          .q = trace_.q.data() + at * width,
+          .out = trace_.mixed.data() + at * width,
+          .lse = trace_.lse.data() + at * spec.heads,
+          .dout = dinner + at * width,
+          .rows = span.rows,
+          .blocks = blocks.back().data(),
+          .dq = dq + at * width,
+          .dk = dk + at * kv_width,
+          .dv = dv + at * kv_width,
+      });
     }
+    AttentionBackward(
+        context_, {.heads = spec.heads, .kv = spec.kv, .scale = spec.QueryScale(), .feeds = feeds});
   }
 
   Context& context_;
