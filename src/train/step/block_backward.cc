@@ -322,34 +322,32 @@ BlockParameters::Feed FindFeed(ParameterSet& parameters, const std::string& pref
 
 }  // namespace
 
-BlockParameters FindBlockParameters(ParameterSet& parameters, const Block& block,
-                                    const std::string& prefix) {
+BlockParameters FindBlockParameters(ParameterSet& parameters, size_t layer) {
+  const ModelConfig& config = parameters.config();
+  const std::string prefix = fmt::format("layers.{}.", layer);
   const auto find = [&](const char* name) { return &parameters.Find(prefix + name); };
   BlockParameters found;
   found.input_norm = find("input_norm");
   found.post_norm = find("post_norm");
   found.qkv = find("attention.qkv");
   found.out = find("attention.out");
-  const bool qk_norm =
-      std::visit([](const auto& mixer) { return !mixer.q_norm.empty(); }, block.mixer);
-  if (qk_norm) {
+  if (config.qk_norm) {
     found.q_norm = find("attention.q_norm");
     found.k_norm = find("attention.k_norm");
   }
-  if (std::holds_alternative<LightningMixer>(block.mixer)) {
+  if (config.layers[layer].mixer == MixerKind::kLightning) {
     found.gate = find("attention.gate");
     found.group_norm = find("attention.group_norm");
   }
-  const Moe* moe = std::get_if<Moe>(&block.feed_forward);
-  if (moe == nullptr) {
+  if (config.layers[layer].ffn == FfnKind::kDense) {
     found.dense = FindFeed(parameters, prefix);
     return found;
   }
   found.router = find("router");
-  for (size_t e = 0; e < moe->experts.size(); ++e) {
+  for (int64_t e = 0; e < config.moe.experts; ++e) {
     found.experts.push_back(FindFeed(parameters, fmt::format("{}experts.{}.", prefix, e)));
   }
-  if (moe->shared) found.shared = FindFeed(parameters, prefix + "shared.");
+  if (config.moe.shared_ffn > 0) found.shared = FindFeed(parameters, prefix + "shared.");
   return found;
 }
 

@@ -1,8 +1,7 @@
 // The gradient of a block (nn/block.h) from what its forward pass left in the workspaces.
 #pragma once
 
-#include <optional>
-#include <string>
+#include <cstddef>
 #include <vector>
 
 #include "nn/block.h"
@@ -30,9 +29,8 @@ struct BlockParameters {
   Feed shared;
 };
 
-// Those of `block` under `prefix` ("layers.3.").
-BlockParameters FindBlockParameters(ParameterSet& parameters, const Block& block,
-                                    const std::string& prefix);
+// Those of a layer of the configuration.
+BlockParameters FindBlockParameters(ParameterSet& parameters, size_t layer);
 
 // What a forward pass of a block left: the residual stream before each half, and the workspaces of
 // the halves, which are two because both use the same fields.

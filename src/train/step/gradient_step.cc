@@ -1,7 +1,5 @@
 #include "train/step/gradient_step.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <deque>
 
@@ -37,7 +35,11 @@ GradientStep::GradientStep(Context& context, ParameterSet& parameters,
     : context_(context),
       parameters_(parameters),
       options_(options),
-      storage_(std::make_unique<Storage>()) {}
+      storage_(std::make_unique<Storage>()) {
+  for (size_t layer = 0; layer < parameters.config().layers.size(); ++layer) {
+    block_parameters_.push_back(FindBlockParameters(parameters, layer));
+  }
+}
 
 GradientStep::~GradientStep() = default;
 
@@ -207,9 +209,7 @@ void GradientStep::BackwardBlocks(const PackedModel& model) {
         .mixer = &(mixers_again ? again_ : kept).mixer,
         .feed_forward = &(all_again ? again_ : kept).feed_forward,
     };
-    const BlockParameters parameters =
-        FindBlockParameters(parameters_, block, fmt::format("layers.{}.", i));
-    Backward(context_, block, parameters, batch_, trace, work_, dx_.data());
+    Backward(context_, block, block_parameters_[i], batch_, trace, work_, dx_.data());
   }
 }
 

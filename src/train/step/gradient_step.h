@@ -67,6 +67,7 @@ class GradientStep {
   Context& context_;
   ParameterSet& parameters_;
   GradientOptions options_;
+  std::vector<BlockParameters> block_parameters_;  // of each layer
   std::unique_ptr<Storage> storage_;
   Batch batch_;
   // Of a block: what is not kept stays empty, and is in again_ while the block's turn lasts.
