@@ -1,7 +1,7 @@
 #include "train/step/gradient_step.h"
 
 #include <algorithm>
-#include <deque>
+#include <numeric>
 
 #include "model/embed.h"
 #include "ops/embedding/embedding_backward.h"
@@ -11,22 +11,67 @@
 
 namespace ringlet {
 
+namespace {
+
+int64_t EndOf(const TrainingBatch& batch, size_t document) {
+  return document + 1 < batch.starts.size() ? batch.starts[document + 1] : batch.rows();
+}
+
+int64_t BlocksOf(int64_t rows) { return (rows + kBlockPositions - 1) / kBlockPositions; }
+
+// What the layers of one kind write for the positions of a batch. Memory is kept from batch to
+// batch, a block each, so that a larger batch adds to it.
+class BlockStorage {
+ public:
+  void Reset(int64_t blocks, const KvLayout& kv, int64_t layers, bool shared) {
+    taken_ = 0;
+    blocks_.clear();
+    if (layers == 0) return;
+    const auto count = static_cast<size_t>(blocks);
+    if (memory_.size() < count) memory_.resize(count);
+    const int64_t layer = kv.block_bytes();
+    for (size_t i = 0; i < count; ++i) {
+      memory_[i].Reset(static_cast<size_t>(shared ? layer : layer * layers));
+      blocks_.push_back({memory_[i].data(), shared ? 0 : layer});
+    }
+  }
+
+  // The next blocks, for so many rows; none if there are no layers.
+  std::span<const LayeredBlock> Take(int64_t rows) {
+    if (blocks_.empty()) return {};
+    const auto count = static_cast<size_t>(BlocksOf(rows));
+    taken_ += count;
+    return std::span(blocks_).subspan(taken_ - count, count);
+  }
+
+ private:
+  std::vector<AlignedBuffer<std::byte>> memory_;
+  std::vector<LayeredBlock> blocks_;
+  size_t taken_ = 0;
+};
+
+}  // namespace
+
 // Keys, values and states of the documents of a batch. Layers that are computed again share theirs.
 struct GradientStep::Storage {
-  std::vector<AlignedBuffer<std::byte>> memory;
-  std::deque<std::vector<LayeredBlock>> pages;
-  std::deque<std::vector<LayeredBlock>> chunks;
-  std::deque<AlignedBuffer<float>> anchors;
+  BlockStorage pages;
+  BlockStorage chunks;
+  std::vector<AlignedBuffer<float>> anchors;  // of each document
 
-  std::vector<LayeredBlock> Blocks(int64_t rows, const KvLayout& kv, int64_t layers, bool shared) {
-    std::vector<LayeredBlock> blocks;
-    if (layers == 0) return blocks;
-    const int64_t layer = kv.block_bytes();
-    for (int64_t row = 0; row < rows; row += kBlockPositions) {
-      memory.emplace_back(static_cast<size_t>(shared ? layer : layer * layers));
-      blocks.push_back({memory.back().data(), shared ? 0 : layer});
+  void Reset(const PackedModel& model, const TrainingBatch& batch, bool shared) {
+    int64_t blocks = 0;
+    for (size_t d = 0; d < batch.starts.size(); ++d) {
+      RINGLET_CHECK(batch.starts[d] < EndOf(batch, d), "a document has tokens");
+      blocks += BlocksOf(EndOf(batch, d) - batch.starts[d]);
     }
-    return blocks;
+    pages.Reset(blocks, model.softmax_kv, model.softmax_layers, shared);
+    chunks.Reset(blocks, model.lightning_kv, model.lightning_layers, shared);
+    const KvLayout& kv = model.lightning_kv;
+    if (anchors.size() < batch.starts.size()) anchors.resize(batch.starts.size());
+    for (size_t d = 0; d < batch.starts.size(); ++d) {
+      anchors[d].Reset(
+          static_cast<size_t>(model.lightning_layers * kv.kv_heads * kv.head_dim * kv.head_dim));
+    }
   }
 };
 
@@ -78,32 +123,21 @@ void GradientStep::Embed(const PackedModel& model, const TrainingBatch& batch,
                          Recompute recompute) {
   RINGLET_CHECK(!batch.starts.empty() && batch.starts[0] == 0, "the first document begins at 0");
   RINGLET_CHECK(batch.labels.size() == batch.tokens.size(), "a label for each token");
-  const bool shared = recompute != Recompute::kNone;
-  *storage_ = {};
+  storage_->Reset(model, batch, recompute != Recompute::kNone);
   batch_ = {};
   batch_.rows = batch.rows();
   std::vector<int64_t> positions(batch.tokens.size());
   for (size_t d = 0; d < batch.starts.size(); ++d) {
     const int64_t first = batch.starts[d];
-    const int64_t end = d + 1 < batch.starts.size() ? batch.starts[d + 1] : batch.rows();
-    RINGLET_CHECK(first < end, "a document has tokens");
-    for (int64_t row = first; row < end; ++row) {
-      positions[static_cast<size_t>(row)] = row - first;
-    }
-    storage_->pages.push_back(
-        storage_->Blocks(end - first, model.softmax_kv, model.softmax_layers, shared));
-    storage_->chunks.push_back(
-        storage_->Blocks(end - first, model.lightning_kv, model.lightning_layers, shared));
-    const KvLayout& kv = model.lightning_kv;
-    storage_->anchors.emplace_back(
-        static_cast<size_t>(model.lightning_layers * kv.kv_heads * kv.head_dim * kv.head_dim));
+    const int64_t rows = EndOf(batch, d) - first;
+    std::iota(positions.begin() + first, positions.begin() + first + rows, 0);
     batch_.spans.push_back({.first_row = first,
-                            .rows = end - first,
+                            .rows = rows,
                             .position = 0,
-                            .pages = storage_->pages.back(),
-                            .chunks = storage_->chunks.back(),
+                            .pages = storage_->pages.Take(rows),
+                            .chunks = storage_->chunks.Take(rows),
                             .anchor = nullptr,
-                            .next_anchor = storage_->anchors.back().data()});
+                            .next_anchor = storage_->anchors[d].data()});
   }
   EmbedRows(context_, model, batch.tokens, positions, &x_, &cos_sin_);
   batch_.cos_sin = cos_sin_.data();

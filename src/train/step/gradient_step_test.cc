@@ -59,15 +59,23 @@ struct Outcome {
   std::vector<float> log_probs;
 };
 
-Outcome RunStep(ParameterSet& set, const TrainingBatch& batch, int threads,
-                const GradientOptions& options) {
-  Context context(IsaChoice::Detect(), threads);
-  const PackedModel model = set.Pack(context, set.all()[0].fp32 ? KvType::kF32 : KvType::kBf16);
+KvType KvOf(const ParameterSet& set) { return set.all()[0].fp32 ? KvType::kF32 : KvType::kBf16; }
+
+// What `step` makes of the batch, from gradients of zero.
+Outcome RunAgain(ParameterSet& set, GradientStep& step, const PackedModel& model,
+                 const TrainingBatch& batch) {
   std::ranges::fill(set.gradients(), 0.0f);
-  GradientStep step(context, set, options);
   step.Run(model, batch, 1.0f);
   return {{set.gradients().begin(), set.gradients().end()},
           {step.log_probs().begin(), step.log_probs().end()}};
+}
+
+Outcome RunStep(ParameterSet& set, const TrainingBatch& batch, int threads,
+                const GradientOptions& options) {
+  Context context(IsaChoice::Detect(), threads);
+  const PackedModel model = set.Pack(context, KvOf(set));
+  GradientStep step(context, set, options);
+  return RunAgain(set, step, model, batch);
 }
 
 double LossOf(const Outcome& outcome) {
@@ -126,6 +134,32 @@ TEST_P(GradientStepTest, SameBytesForThreadsAndRecomputation) {
       const Outcome got = RunStep(set, batch, threads, {.recompute = recompute});
       EXPECT_TRUE(SameBits(want.gradients, got.gradients)) << threads;
       EXPECT_TRUE(SameBits(want.log_probs, got.log_probs)) << threads;
+    }
+  }
+}
+
+// A step that is kept: memory of other batches does not show, and losses alone are the same bytes.
+TEST_P(GradientStepTest, BatchesDoNotLeak) {
+  ParameterSet set = RandomParameters(GetParam(), PackedFormat::kBf16);
+  const int64_t vocabulary = set.config().vocab;
+  const TrainingBatch batches[] = {Documents({129, 64, 1, 90}, vocabulary, 8),
+                                   Documents({3, 70}, vocabulary, 9),
+                                   Documents({1, 200, 65, 2, 64}, vocabulary, 10)};
+  for (const Recompute recompute : {Recompute::kNone, Recompute::kAttention, Recompute::kBlock}) {
+    Context context(IsaChoice::Detect(), 2);
+    const PackedModel model = set.Pack(context, KvOf(set));
+    GradientStep kept(context, set, {.recompute = recompute});
+    for (const TrainingBatch& batch : batches) {
+      const Outcome want = RunStep(set, batch, 2, {.recompute = recompute});
+      const Outcome got = RunAgain(set, kept, model, batch);
+      EXPECT_TRUE(SameBits(want.gradients, got.gradients));
+      EXPECT_TRUE(SameBits(want.log_probs, got.log_probs));
+      const std::vector<std::vector<int64_t>> load = kept.load();
+      kept.RunForward(model, batch);
+      EXPECT_TRUE(SameBits(std::span<const float>(want.log_probs), kept.log_probs()));
+      EXPECT_EQ(load, kept.load());
+      EXPECT_TRUE(
+          SameBits(std::span<const float>(got.gradients), std::span<const float>(set.gradients())));
     }
   }
 }
