@@ -42,6 +42,18 @@ void Wait(std::span<const std::byte>* ahead) {
   *ahead = ahead->subspan(count);
 }
 
+// Hints hold for one region, however it ends.
+class Forget {
+ public:
+  explicit Forget(std::vector<std::span<const std::byte>>& hints) : hints_(hints) {}
+  ~Forget() { std::ranges::fill(hints_, std::span<const std::byte>()); }
+  Forget(const Forget&) = delete;
+  Forget& operator=(const Forget&) = delete;
+
+ private:
+  std::vector<std::span<const std::byte>>& hints_;
+};
+
 }  // namespace
 
 ThreadPool::ThreadPool(int threads)
@@ -62,9 +74,9 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::ParallelFor(int64_t tasks, const std::function<void(int64_t, int)>& task) {
+  const Forget forget(ahead_);
   if (workers_.empty() || tasks <= 1) {
     for (int64_t i = 0; i < tasks; ++i) task(i, 0);
-    std::ranges::fill(ahead_, std::span<const std::byte>());
     return;
   }
   RINGLET_CHECK(tasks < int64_t{1} << 31, "tasks of a region are counted in 32 bits");
@@ -95,7 +107,6 @@ void ThreadPool::ParallelFor(int64_t tasks, const std::function<void(int64_t, in
       std::this_thread::yield();
     }
   }
-  std::ranges::fill(ahead_, std::span<const std::byte>());
 }
 
 int64_t ThreadPool::TakeFirst(Run& run) {
