@@ -1,33 +1,28 @@
 #include "base/file.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
 #include <gtest/gtest.h>
+
+#include "base/temp_dir.h"
 
 namespace ringlet {
 namespace {
 
 class FileTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ringlet-file-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    dir_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
-  std::string Path(const std::string& name) const { return dir_ + "/" + name; }
+  std::string Path(const std::string& name) const { return dir_.path() + "/" + name; }
   size_t FilesLeft() const {
     size_t count = 0;
-    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(dir_)) ++count;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(dir_.path()))
+      ++count;
     return count;
   }
 
-  std::string dir_;
+  const TempDir dir_;
 };
 
 TEST_F(FileTest, WritesReadsAndMaps) {
@@ -41,8 +36,8 @@ TEST_F(FileTest, WritesReadsAndMaps) {
   EXPECT_TRUE(std::equal(text.begin(), text.end(), (*mapped)->bytes().begin(),
                          [](char c, std::byte b) { return static_cast<std::byte>(c) == b; }));
   EXPECT_TRUE(FileExists(Path("a")));
-  EXPECT_FALSE(FileExists(dir_));
-  EXPECT_TRUE(IsDirectory(dir_));
+  EXPECT_FALSE(FileExists(dir_.path()));
+  EXPECT_TRUE(IsDirectory(dir_.path()));
   EXPECT_EQ(FilesLeft(), 1u);
 }
 
@@ -55,8 +50,8 @@ TEST_F(FileTest, AnEmptyFileMapsToNoBytes) {
 
 TEST_F(FileTest, RefusesWhatIsNotARegularFile) {
   EXPECT_EQ(MappedFile::Open(Path("absent")).status().code(), StatusCode::kNotFound);
-  EXPECT_EQ(ReadFile(dir_).status().message(),
-            dir_ + ": found a directory, expected a regular file");
+  EXPECT_EQ(ReadFile(dir_.path()).status().message(),
+            dir_.path() + ": found a directory, expected a regular file");
   EXPECT_EQ(MappedFile::Open("/dev/null").status().message(),
             "/dev/null: found a special file, expected a regular file");
   // Nobody writes to this pipe: opening it must not wait.

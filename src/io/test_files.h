@@ -1,11 +1,8 @@
-// Small model files for tests, well formed or broken on purpose, and a directory to put them in.
+// Small model files for tests, well formed or broken on purpose.
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <ostream>
 #include <span>
 #include <string>
@@ -16,34 +13,9 @@
 #include <gtest/gtest.h>
 
 #include "base/status.h"
+#include "base/temp_dir.h"
 
 namespace ringlet {
-
-// A directory of its own for one test, removed with everything in it.
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "ringlet-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
-    EXPECT_FALSE(path_.empty()) << "no temporary directory";
-  }
-  ~TempDir() {
-    if (!path_.empty()) std::filesystem::remove_all(path_);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  const std::string& path() const { return path_; }
-  // Writes a file and returns its path.
-  std::string Write(const std::string& name, std::string_view bytes) const {
-    const std::string path = path_ + "/" + name;
-    std::ofstream(path, std::ios::binary) << bytes;
-    return path;
-  }
-
- private:
-  std::string path_;
-};
 
 // A broken file with the error that reading it must give: the whole message after "path: ".
 struct MalformedFile {
