@@ -19,6 +19,7 @@ libcli11-dev|header CLI/CLI.hpp
 libpcre2-dev|pkg-config --exists libpcre2-8
 libutf8proc-dev|pkg-config --exists libutf8proc
 libxxhash-dev|pkg-config --exists libxxhash
+libtomlplusplus-dev|pkg-config --exists tomlplusplus
 libedit-dev|pkg-config --exists libedit
 '
 demo_packages='

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "base/svg.h"
+
 namespace ringlet {
 namespace {
 
@@ -25,28 +27,10 @@ constexpr double kTickGap = 44;
 constexpr std::array<const char*, 4> kColors = {"#3d85c6", "#e07b28", "#3f9e5c", "#a764b8"};
 constexpr const char* kInk = "#808080";
 
-std::string Escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += ' ';
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string Text(double x, double y, std::string_view anchor, std::string_view text,
                  std::string_view extra = "") {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" {}>{}</text>\n", x, y,
-                     anchor, extra, Escape(text));
+                     anchor, extra, EscapeXml(text));
 }
 
 std::string Line(double x1, double y1, double x2, double y2, std::string_view extra = "") {
@@ -54,28 +38,11 @@ std::string Line(double x1, double y1, double x2, double y2, std::string_view ex
                      x2, y2, extra);
 }
 
-// 1, 2 or 5 times a power of ten, so that at most six steps reach `top`.
-double TickStep(double top) {
-  const double least = top / 6;
-  const double power = std::pow(10.0, std::floor(std::log10(least)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * power >= least) return factor * power;
-  }
-  return 10 * power;
-}
-
 // "512", "4K", "128K".
 std::string Tokens(double x) {
   const auto count = static_cast<long long>(std::llround(x));
   if (count >= 1024 && count % 1024 == 0) return fmt::format("{}K", count / 1024);
   return fmt::format("{}", count);
-}
-
-// "250", "50k", "1.2M".
-std::string Amount(double y) {
-  if (y >= 1e6) return fmt::format("{:g}M", y * 1e-6);
-  if (y >= 1e4) return fmt::format("{:g}k", y * 1e-3);
-  return fmt::format("{:g}", y);
 }
 
 class Panel {
@@ -121,7 +88,7 @@ class Panel {
     for (double y = 0; y <= top_ * 1.0001; y += step_) {
       const char* faint = y > 0 ? "stroke-opacity=\"0.3\"" : "";
       out += Line(left_, Y(y), right, Y(y), fmt::format("stroke=\"{}\" {}", kInk, faint));
-      out += Text(left_ - 8, Y(y) + 4, "end", Amount(y));
+      out += Text(left_ - 8, Y(y) + 4, "end", ShortAmount(y));
     }
     double last = -kTickGap;
     for (const double x : xs_) {

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/format.h"
 #include "bench/op_cases.h"
-#include "cli/format.h"
 #include "cli/progress.h"
 
 namespace ringlet::cli {

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/format.h"
 #include "bench/plot.h"
-#include "cli/format.h"
 #include "cli/limits_report.h"
 
 namespace ringlet::cli {

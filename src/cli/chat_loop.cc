@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
-#include "cli/format.h"
+#include "base/format.h"
 #include "cli/thinking.h"
 #include "model/model_stats.h"
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/format.h"
 #include "base/memory.h"
 #include "bench/page_cache.h"
 #include "cli/args.h"
@@ -14,7 +15,6 @@
 #include "cli/bench_report.h"
 #include "cli/bench_run.h"
 #include "cli/command.h"
-#include "cli/format.h"
 #include "cli/limits_report.h"
 #include "cli/load.h"
 #include "cli/preset_name.h"

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include "base/cpu_features.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "cli/args.h"
 #include "cli/command.h"
-#include "cli/format.h"
 #include "cli/limits_report.h"
 #include "cli/load.h"
 #include "cli/version.h"

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/format.h"
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/describe.h"
-#include "cli/format.h"
 #include "cli/load.h"
 #include "cli/preset_name.h"
 #include "cli/text_model.h"

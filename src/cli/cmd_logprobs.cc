@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/format.h"
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/divergence_report.h"
-#include "cli/format.h"
 #include "cli/input.h"
 #include "cli/load.h"
 #include "cli/progress.h"

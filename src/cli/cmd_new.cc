@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "base/format.h"
 #include "cli/args.h"
 #include "cli/command.h"
-#include "cli/format.h"
 #include "cli/load.h"
 #include "cli/preset_name.h"
 #include "cli/progress.h"

@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
+#include "base/format.h"
 #include "base/json.h"
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/conversation.h"
-#include "cli/format.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/load.h"

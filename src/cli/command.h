@@ -47,6 +47,7 @@ std::unique_ptr<Command> MakeDataCommand();
 std::unique_ptr<Command> MakeDataTokenizerCommand();
 std::unique_ptr<Command> MakeDataShardsCommand();
 std::unique_ptr<Command> MakeDataInfoCommand();
+std::unique_ptr<Command> MakeTrainCommand();
 std::unique_ptr<Command> MakeBenchCommand();
 std::unique_ptr<Command> MakeInfoCommand();
 

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/format.h"
+#include "base/format.h"
 
 namespace ringlet::cli {
 namespace {

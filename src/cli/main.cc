@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   commands.push_back(MakeNewCommand());
   commands.push_back(MakeQuantizeCommand());
   commands.push_back(MakeDataCommand());
+  commands.push_back(MakeTrainCommand());
   commands.push_back(MakeBenchCommand());
   commands.push_back(MakeInfoCommand());
   GlobalOptions globals;

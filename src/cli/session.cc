@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/format.h"
+#include "base/format.h"
 #include "cli/progress.h"
 
 namespace ringlet::cli {

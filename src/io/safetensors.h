@@ -50,6 +50,12 @@ struct SafetensorsEntry {
   std::vector<int64_t> shape;
 };
 
+// What stands before the data section of a file with these tensors, for writers of their own: the
+// length of the header and the header. Errors name `path`.
+Result<std::string> SafetensorsPreamble(const std::string& path,
+                                        const std::vector<SafetensorsEntry>& entries,
+                                        const std::map<std::string, std::string>& metadata);
+
 class SafetensorsWriter {
  public:
   static Result<SafetensorsWriter> Create(const std::string& path,

@@ -65,10 +65,24 @@ Result<Header> MakeHeader(const std::string& path, const std::vector<Safetensors
   }
   header.text += '}';
   while ((sizeof(uint64_t) + header.text.size()) % kDataAlignment != 0) header.text += ' ';
+  if (header.text.size() > kMaxSafetensorsHeaderBytes) {
+    return BadInput(path, "header length", fmt::to_string(header.text.size()),
+                    fmt::format("at most {}", kMaxSafetensorsHeaderBytes));
+  }
+  // What the reader would refuse is never written: repeated, empty or overlong names, high ranks.
+  RINGLET_RETURN_IF_ERROR(ParseSafetensorsHeader(header.text, header.data_bytes, path).status());
   return header;
 }
 
 }  // namespace
+
+Result<std::string> SafetensorsPreamble(const std::string& path,
+                                        const std::vector<SafetensorsEntry>& entries,
+                                        const std::map<std::string, std::string>& metadata) {
+  RINGLET_ASSIGN_OR_RETURN(const Header header, MakeHeader(path, entries, metadata));
+  const uint64_t length = header.text.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof(length)) + header.text;
+}
 
 SafetensorsWriter::SafetensorsWriter(std::string path, AtomicFile file, uint64_t remaining)
     : path_(std::move(path)), file_(std::move(file)), remaining_(remaining) {}
@@ -85,12 +99,6 @@ Result<SafetensorsWriter> SafetensorsWriter::Create(
     const std::map<std::string, std::string>& metadata) {
   RINGLET_ASSIGN_OR_RETURN(const Header header, MakeHeader(path, entries, metadata));
   const uint64_t length = header.text.size();
-  if (length > kMaxSafetensorsHeaderBytes) {
-    return BadInput(path, "header length", fmt::to_string(length),
-                    fmt::format("at most {}", kMaxSafetensorsHeaderBytes));
-  }
-  // What the reader would refuse is never written: repeated, empty or overlong names, high ranks.
-  RINGLET_RETURN_IF_ERROR(ParseSafetensorsHeader(header.text, header.data_bytes, path).status());
   RINGLET_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   SafetensorsWriter writer(path, std::move(file), header.data_bytes);
   RINGLET_RETURN_IF_ERROR(writer.Write(std::as_bytes(std::span(&length, 1))));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/cpu_features.h"
+#include "ops/adamw/adamw_kernels.h"
 #include "ops/attention/attention_kernels.h"
 #include "ops/gemm/gemm_kernels.h"
 #include "ops/lightning/lightning_kernels.h"
@@ -55,6 +56,7 @@ std::vector<OpChoice> OpChoices(const IsaChoice& choice) {
       Describe("qkv", QkvTables(), choice),
       Describe("quantize", QuantizeTables(), choice),
       Describe("swiglu", SwiGluTables(), choice),
+      Describe("adamw", AdamWTables(), choice),
   };
 }
 

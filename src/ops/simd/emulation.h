@@ -133,6 +133,9 @@ RINGLET_EMULATED Ints TernaryLogic(Ints a, Ints b, Ints c) {
                              _mm256_andnot_si256(a.half[1], c.half[1])}});
 }
 
+RINGLET_EMULATED Floats SqrtPs(Floats a) {
+  return {{_mm256_sqrt_ps(a.half[0]), _mm256_sqrt_ps(a.half[1])}};
+}
 RINGLET_EMULATED Floats FmaddPs(Floats a, Floats b, Floats c) {
   return {{_mm256_fmadd_ps(a.half[0], b.half[0], c.half[0]),
            _mm256_fmadd_ps(a.half[1], b.half[1], c.half[1])}};
@@ -300,6 +303,7 @@ RINGLET_EMULATED Floats DpBf16Ps(Floats sum, Ints a, Ints b) {
 #define _mm512_setzero_si512 ::ringlet::emulation::SetZeroSi
 #define _mm512_slli_epi16 ::ringlet::emulation::SlliEpi16
 #define _mm512_slli_epi32 ::ringlet::emulation::SlliEpi32
+#define _mm512_sqrt_ps ::ringlet::emulation::SqrtPs
 #define _mm512_srai_epi16 ::ringlet::emulation::SraiEpi16
 #define _mm512_srli_epi16 ::ringlet::emulation::SrliEpi16
 #define _mm512_srli_epi32 ::ringlet::emulation::SrliEpi32

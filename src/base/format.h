@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ringlet::cli {
+namespace ringlet {
 
 // "1,234,567".
 std::string FormatCount(uint64_t value);
@@ -28,4 +28,4 @@ std::string FormatParameterPart(uint64_t part, uint64_t total);
 // 17 significant digits, which read back as the same double. JSON has no infinities or NaN: null.
 std::string FormatExact(double value);
 
-}  // namespace ringlet::cli
+}  // namespace ringlet

@@ -1,4 +1,4 @@
-#include "cli/format.h"
+#include "base/format.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace ringlet::cli {
+namespace ringlet {
 namespace {
 
 // Adds thousands separators to the integer part of a decimal number with at most a unit after it.
@@ -82,4 +82,4 @@ std::string FormatExact(double value) {
   return std::isfinite(value) ? fmt::format("{:.17g}", value) : "null";
 }
 
-}  // namespace ringlet::cli
+}  // namespace ringlet

@@ -1,0 +1,17 @@
+// The line that shows how a training run gets on.
+#pragma once
+
+#include <string>
+
+#include "train/log/run_log.h"
+
+namespace ringlet::cli {
+
+// "step 1,200/10,000  loss 3.4512  1.95k tok/s (47% of peak)  2 h 5 min left  1.2 GiB  lr 3.0e-04",
+// without an end of line. Parts at the end are left out where `width` columns have no room for
+// them; a skipped step says why instead of its loss. The time left counts the steps to
+// `total_steps` at `seconds_per_step`; not positive: unknown, and not shown.
+std::string RenderTrainProgress(const StepRecord& step, int64_t total_steps,
+                                double seconds_per_step, int width);
+
+}  // namespace ringlet::cli
