@@ -108,7 +108,7 @@ TEST(RunConfigTest, ErrorsNameLineKeyFoundAndExpected) {
 
 TEST(RunConfigTest, RefusesWhatMakesNoSense) {
   const std::string least(kLeast);
-  for (const std::string& text : {
+  for (const std::string& text : std::vector<std::string>{
            std::string("[[data]]\npath = \"a\"\n"),      // no model
            std::string("[model]\npreset = \"tiny\"\n"),  // no data
            "steps = 10\nsteps = 10\n" + least,

@@ -18,7 +18,7 @@ std::vector<double> MergeCoefficients(DecayShape shape, int64_t count) {
   return coefficients;
 }
 
-void MergeWeights(Context& context, std::span<const std::span<const float>> sources,
+void MergeWeights(ThreadPool& pool, std::span<const std::span<const float>> sources,
                   std::span<const double> coefficients, std::span<float> out) {
   RINGLET_CHECK(sources.size() == coefficients.size(), "one coefficient for each source");
   for (const auto& source : sources) {
@@ -27,7 +27,7 @@ void MergeWeights(Context& context, std::span<const std::span<const float>> sour
   constexpr size_t kTask = 32768;
   const size_t tasks = (out.size() + kTask - 1) / kTask;
   if (tasks == 0) return;
-  context.pool.ParallelFor(static_cast<int64_t>(tasks), [&](int64_t task, int) {
+  pool.ParallelFor(static_cast<int64_t>(tasks), [&](int64_t task, int) {
     const size_t begin = static_cast<size_t>(task) * kTask;
     const size_t end = std::min(out.size(), begin + kTask);
     for (size_t i = begin; i < end; ++i) {

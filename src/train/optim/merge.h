@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-#include "ops/context.h"
+#include "base/thread_pool.h"
 #include "train/config/run_config.h"
 
 namespace ringlet {
@@ -22,7 +22,7 @@ std::vector<double> MergeCoefficients(DecayShape shape, int64_t count);
 
 // out = sum c_j sources_j, in float64 in the order of the sources, rounded once. `out` may be one
 // of the sources; all have its size.
-void MergeWeights(Context& context, std::span<const std::span<const float>> sources,
+void MergeWeights(ThreadPool& pool, std::span<const std::span<const float>> sources,
                   std::span<const double> coefficients, std::span<float> out);
 
 }  // namespace ringlet

@@ -215,9 +215,9 @@ TEST(MergeTest, MergesWithAnyThreads) {
   const std::vector<std::span<const float>> sources(weights.begin(), weights.end());
   const std::vector<double> c = {0.5, 0.3, 0.2};
   for (int threads = 1; threads <= 3; ++threads) {
-    Context context(IsaChoice::Detect(), threads);
+    ThreadPool pool(threads);
     std::vector<float> out(weights[0].size());
-    MergeWeights(context, sources, c, out);
+    MergeWeights(pool, sources, c, out);
     for (size_t i = 0; i < out.size(); ++i) {
       const double want = 0.0 + 0.5 * weights[0][i] + 0.3 * weights[1][i] + 0.2 * weights[2][i];
       ASSERT_EQ(out[i], static_cast<float>(want)) << i;
