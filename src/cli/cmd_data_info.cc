@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/format.h"
 #include "base/json.h"
 #include "cli/args.h"
 #include "cli/command.h"
-#include "cli/format.h"
 #include "train/data/shard_set.h"
 
 namespace ringlet::cli {

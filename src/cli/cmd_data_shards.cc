@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/args.h"
 #include "cli/command.h"
-#include "cli/format.h"
 #include "cli/interrupt.h"
 #include "cli/load.h"
 #include "cli/progress.h"

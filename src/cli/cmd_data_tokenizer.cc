@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "base/format.h"
 #include "base/json.h"
 #include "cli/args.h"
 #include "cli/command.h"
-#include "cli/format.h"
 #include "cli/interrupt.h"
 #include "cli/load.h"
 #include "cli/progress.h"
