@@ -12,10 +12,10 @@
 
 #include "base/status.h"
 #include "train/config/toml.h"
+#include "train/recompute.h"
 
 namespace ringlet {
 
-enum class Recompute { kNone, kAttention, kBlock };
 enum class Compute { kBf16, kF32 };
 enum class ScheduleKind { kWsm, kWsd, kCosine };
 enum class DecayShape { kLinear, kSqrt, kCosine };

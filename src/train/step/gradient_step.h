@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "train/recompute.h"
 #include "train/step/block_backward.h"
 #include "train/step/parameters.h"
 
@@ -22,13 +23,6 @@ struct TrainingBatch {
   std::vector<int64_t> starts;  // of the documents, ascending, the first 0
 
   int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
-};
-
-// What is computed again in the backward pass instead of being kept: time for memory.
-enum class Recompute {
-  kNone,
-  kAttention,  // the mixers: projections, keys and values
-  kBlock,      // everything but the residual stream between blocks
 };
 
 struct GradientOptions {
