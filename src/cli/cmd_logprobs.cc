@@ -1,7 +1,6 @@
 // ringlet logprobs: the log-probability of every token of a text. The tool of every parity check.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 
@@ -14,6 +13,7 @@
 #include "cli/progress.h"
 #include "cli/text_model.h"
 #include "engine/divergence.h"
+#include "ops/loss/log_sum_exp.h"
 
 namespace ringlet::cli {
 namespace {
@@ -28,13 +28,7 @@ struct Scores {
   std::optional<Divergence> divergence;  // likewise
 };
 
-// All log-probabilities of a row, in double.
-std::vector<double> LogSoftmax(std::span<const float> logits) {
-  double max = -std::numeric_limits<double>::infinity();
-  for (const float logit : logits) max = std::max(max, static_cast<double>(logit));
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - max);
-  const double log_sum = max + std::log(sum);
+std::vector<double> AllLogProbs(std::span<const float> logits, double log_sum) {
   std::vector<double> row;
   row.reserve(logits.size());
   for (const float logit : logits) row.push_back(logit - log_sum);
@@ -148,10 +142,11 @@ class LogprobsCommand : public Command {
       feed.rows = LogitRows::kAll;
       feed.on_logits = [&](int64_t row, std::span<const float> logits) {
         const int64_t next = at + row + 1;
+        const double log_sum = LogSumExp(engine.context().isa, logits);
         if (next < count) {
-          scores.logprobs.push_back(LogProb(logits, tokens[next]));
+          scores.logprobs.push_back(logits[static_cast<size_t>(tokens[next])] - log_sum);
         } else if (all_) {
-          scores.last_row = LogSoftmax(logits);
+          scores.last_row = AllLogProbs(logits, log_sum);
         }
       };
       RINGLET_RETURN_IF_ERROR(engine.Step(std::span<const Feed>(&feed, 1)));

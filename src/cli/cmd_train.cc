@@ -1,49 +1,80 @@
-// ringlet train: what concerns training runs; so far everything but the steps themselves.
+// ringlet train: a training run from its configuration.
+#include <chrono>
+#include <filesystem>
+#include <optional>
+
 #include <fmt/format.h>
 
+#include "base/cpu_features.h"
 #include "base/file.h"
+#include "base/format.h"
 #include "cli/args.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/load.h"
+#include "cli/train_progress.h"
+#include "ops/limits/limits.h"
 #include "train/config/run_config.h"
 #include "train/config/run_model.h"
-#include "train/log/run_log.h"
 #include "train/report/report.h"
+#include "train/run/trainer.h"
 
 namespace ringlet::cli {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
 class TrainCommand : public Command {
  public:
   std::string_view name() const override { return "train"; }
-  std::string_view summary() const override {
-    return "Check the settings of a training run, draw its report";
-  }
+  std::string_view summary() const override { return "Train a model on tokenized text"; }
   std::string_view footer() const override {
-    return "Actions:\n"
-           "  check CONFIG.toml   Print every setting of a run, defaults too, or what is wrong\n"
-           "  report RUN_DIR      Draw RUN_DIR/log.jsonl as a page, RUN_DIR/report.html\n"
-           "docs/training.md describes the settings.";
+    return "Examples:\n"
+           "  ringlet train nano.toml                 Train into the directory nano\n"
+           "  ringlet train nano.toml --minutes 60    Stop after an hour; the same command goes "
+           "on\n"
+           "  ringlet train nano.toml --check         Print every setting, defaults too\n"
+           "  ringlet train nano --report             Draw nano/report.html from nano/log.jsonl\n"
+           "A run that was interrupted, even by kill -9, goes on from its last checkpoint when it "
+           "is\n"
+           "started again, and computes the same bits as if it had not been. The model is in\n"
+           "DIR/model. docs/training.md describes the settings.";
   }
 
   void Declare(Args& args) override {
-    args.Positional("ACTION", action_, "check or report");
-    args.Positional("PATH", path_, "Configuration file, or directory of a run");
-    args.Option("-o,--out", out_, "FILE", "Of report: where the page goes [RUN_DIR/report.html]");
+    args.Positional("CONFIG", path_, "TOML file of the run; with --report the run's directory");
+    args.Option("-o,--out", out_, "DIR",
+                "Directory of the run, or the report's file [CONFIG without .toml]");
+    args.Option("--minutes", minutes_, "N", "Stop after this time, with a checkpoint");
+    args.Option("--steps", steps_, "N", "Stop after this many steps, with a checkpoint");
+    args.Flag("--check", check_, "Only check the settings and print them");
+    args.Flag("--report", report_, "Only draw the report of a run");
+    args.Exclusive({"--check", "--report"});
+    args.Flag("--json", json_, "Print one JSON object for each step, as the log holds them");
   }
 
   Outcome Run(const GlobalOptions& globals) override {
-    if (action_ == "report") return Report(globals);
-    if (action_ == "check") return Check();
-    return Outcome::Usage(BadInput("ACTION", "", action_, "check or report").message());
-  }
-
- private:
-  Outcome Check() const {
-    if (!out_.empty()) {
-      return Outcome::Usage(BadInput("--out", "", out_, "the action report with it").message());
+    if (report_) return Report(globals);
+    if (minutes_ < 0) {
+      return Outcome::Usage(
+          BadInput("--minutes", "", fmt::to_string(minutes_), "0 or more").message());
+    }
+    if (steps_ && *steps_ < 0) {
+      return Outcome::Usage(
+          BadInput("--steps", "", fmt::to_string(*steps_), "0 or more").message());
     }
     RINGLET_ASSIGN_OR_RETURN(const RunConfig config, ReadRunConfig(path_));
     RINGLET_RETURN_IF_ERROR(ResolveRunModel(config).status().WithContext(path_));
+    if (check_) return Check(config);
+    return Train(config, globals);
+  }
+
+ private:
+  static Outcome Check(const RunConfig& config) {
     fmt::print("# Fingerprint {:016x}\n{}", RunFingerprint(config), CanonicalToml(config));
     return {};
   }
@@ -59,9 +90,91 @@ class TrainCommand : public Command {
     return {};
   }
 
-  std::string action_;
+  std::string Directory() const {
+    if (!out_.empty()) return out_;
+    std::filesystem::path path(path_);
+    return path.extension() == ".toml" ? path.replace_extension().string() : path_ + ".run";
+  }
+
+  Outcome Train(const RunConfig& config, const GlobalOptions& globals) {
+    RINGLET_ASSIGN_OR_RETURN(const IsaChoice isa, ChooseIsa(globals));
+    Context context(isa, ThreadCount(globals));
+    const TrainerOptions options{
+        .peak_ops = MatrixPeak(context, config.compute == Compute::kBf16),
+        .processor = DetectCpu().model_name,
+    };
+    const std::string directory = Directory();
+    RINGLET_ASSIGN_OR_RETURN(const auto trainer,
+                             Trainer::Open(config, directory, context, options));
+    Announce(*trainer, directory, globals);
+    const InterruptGuard interrupt;
+    bool interrupted = false;
+    RINGLET_RETURN_IF_ERROR(Loop(*trainer, interrupt, globals, &interrupted));
+    RINGLET_RETURN_IF_ERROR(trainer->Save());
+    if (!trainer->done()) {
+      if (!globals.quiet) {
+        fmt::print(stderr, "ringlet: stopped at step {}; the same command goes on\n",
+                   trainer->run().step());
+      }
+      return interrupted ? Outcome::Exit(kExitInterrupted) : Outcome{};
+    }
+    return Finish(*trainer, globals);
+  }
+
+  void Announce(const Trainer& trainer, const std::string& directory,
+                const GlobalOptions& globals) const {
+    for (const DamagedCheckpoint& damaged : trainer.damaged()) {
+      fmt::print(stderr, "ringlet: passed over a damaged checkpoint: {}\n",
+                 damaged.problem.message());
+    }
+    if (globals.quiet) return;
+    const TrainingRun& run = trainer.run();
+    fmt::print(stderr, "{}: {}, {} parameters, {}\n", directory, run.Describe(),
+               FormatParameters(static_cast<uint64_t>(run.parameter_count())),
+               trainer.resumed_at() > 0
+                   ? fmt::format("going on after step {}",
+                                 FormatCount(static_cast<uint64_t>(trainer.resumed_at())))
+                   : std::string("from the beginning"));
+  }
+
+  Status Loop(Trainer& trainer, const InterruptGuard& interrupt, const GlobalOptions& globals,
+              bool* interrupted) const {
+    TrainProgress progress(trainer.run().config().steps, globals.quiet);
+    const Clock::time_point begin = Clock::now();
+    for (int64_t taken = 0; !trainer.done() && (!steps_ || taken < *steps_); ++taken) {
+      RINGLET_ASSIGN_OR_RETURN(const StepRecord record, trainer.Step());
+      progress.Show(record);
+      if (json_) {
+        fmt::print("{}\n", LogLine(record));
+        std::fflush(stdout);
+      }
+      *interrupted = interrupt.Pending();
+      if (*interrupted || (minutes_ > 0 && SecondsSince(begin) >= 60 * minutes_)) break;
+    }
+    return Status::Ok();
+  }
+
+  Outcome Finish(Trainer& trainer, const GlobalOptions& globals) const {
+    RINGLET_ASSIGN_OR_RETURN(const Trainer::Outcome outcome, trainer.Finish());
+    if (globals.quiet) return {};
+    std::FILE* out = json_ ? stderr : stdout;
+    if (outcome.merged > 1) fmt::print(out, "Merged {} checkpoints\n", outcome.merged);
+    if (outcome.heldout) {
+      fmt::print(out, "Held-out loss {:.4f} ({:.4f} bits per byte)\n", outcome.heldout->loss,
+                 outcome.heldout->bits_per_byte);
+    }
+    fmt::print(out, "{}: try\n  ringlet run {} -p 'Once upon a time'\n", outcome.model,
+               outcome.model);
+    return {};
+  }
+
   std::string path_;
   std::string out_;
+  double minutes_ = 0;
+  std::optional<int64_t> steps_;
+  bool check_ = false;
+  bool report_ = false;
+  bool json_ = false;
 };
 
 }  // namespace

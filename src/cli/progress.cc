@@ -50,39 +50,46 @@ std::string RenderProgress(std::string_view label, ProgressUnit unit, uint64_t d
   return static_cast<int>(head.size() + tail.size()) <= width ? head + tail : head;
 }
 
-Progress::Progress(std::string label, ProgressUnit unit, bool quiet)
-    : label_(std::move(label)),
-      unit_(unit),
-      active_(!quiet),
+ProgressLine::ProgressLine(bool quiet)
+    : active_(!quiet),
       terminal_(DetectTerminal(stderr)),
-      begin_(Clock::now()),
-      next_(terminal_.tty ? begin_ : begin_ + kFirstLine) {}
+      next_(terminal_.tty ? Clock::now() : Clock::now() + kFirstLine) {}
 
-void Progress::Update(uint64_t done, uint64_t total) {
+bool ProgressLine::Due() { return active_ && Clock::now() >= next_; }
+
+void ProgressLine::Draw(std::string_view line) {
   if (!active_) return;
-  const Clock::time_point now = Clock::now();
-  if (now < next_) return;
-  const double seconds = std::chrono::duration<double>(now - begin_).count();
-  // One column stays free: writing the last one wraps on some terminals.
-  const std::string line = RenderProgress(label_, unit_, done, total, seconds, terminal_.width - 1);
   if (terminal_.tty) {
     fmt::print(stderr, "\r{}\x1b[K", line);
     drawn_ = true;
-    next_ = now + kRedraw;
+    next_ = Clock::now() + kRedraw;
   } else {
     fmt::print(stderr, "{}\n", line);
-    next_ = now + kNextLine;
+    next_ = Clock::now() + kNextLine;
   }
   std::fflush(stderr);
 }
 
-void Progress::Finish() {
+void ProgressLine::Finish() {
   if (drawn_) {
     fmt::print(stderr, "\r\x1b[K");
     std::fflush(stderr);
   }
   drawn_ = false;
   active_ = false;
+}
+
+Progress::Progress(std::string label, ProgressUnit unit, bool quiet)
+    : label_(std::move(label)),
+      unit_(unit),
+      begin_(std::chrono::steady_clock::now()),
+      line_(quiet) {}
+
+void Progress::Update(uint64_t done, uint64_t total) {
+  if (!line_.Due()) return;
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  line_.Draw(RenderProgress(label_, unit_, done, total, seconds, line_.width()));
 }
 
 }  // namespace ringlet::cli

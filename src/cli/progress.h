@@ -1,5 +1,4 @@
-// A progress bar on stderr: on a terminal one line that is redrawn and finally erased; otherwise a
-// plain line every few seconds. Nothing when quiet.
+// Progress of what takes more than a moment.
 #pragma once
 
 #include <chrono>
@@ -20,28 +19,45 @@ enum class ProgressUnit { kBytes, kTokens, kShare };
 std::string RenderProgress(std::string_view label, ProgressUnit unit, uint64_t done, uint64_t total,
                            double seconds, int width);
 
-class Progress {
+// A line on stderr that changes: on a terminal it is redrawn and finally erased; otherwise a plain
+// line every few seconds. Nothing when quiet.
+class ProgressLine {
  public:
-  Progress(std::string label, ProgressUnit unit, bool quiet);
-  ~Progress() { Finish(); }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
+  explicit ProgressLine(bool quiet);
+  ~ProgressLine() { Finish(); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
 
-  // Cheap to call often: draws at most ten times a second.
-  void Update(uint64_t done, uint64_t total);
-  // Erases the bar. Further updates do nothing.
+  // Whether it is time to draw again: at most ten times a second. Cheap.
+  bool Due();
+  // One column stays free: writing the last one wraps on some terminals.
+  int width() const { return terminal_.width - 1; }
+  void Draw(std::string_view line);
+  // Erases the line. Nothing is due any more.
   void Finish();
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  std::string label_;
-  ProgressUnit unit_;
   bool active_;
   Terminal terminal_;
-  Clock::time_point begin_;
   Clock::time_point next_;  // when to draw again
   bool drawn_ = false;
+};
+
+class Progress {
+ public:
+  Progress(std::string label, ProgressUnit unit, bool quiet);
+
+  // Cheap to call often.
+  void Update(uint64_t done, uint64_t total);
+  void Finish() { line_.Finish(); }
+
+ private:
+  std::string label_;
+  ProgressUnit unit_;
+  std::chrono::steady_clock::time_point begin_;
+  ProgressLine line_;
 };
 
 }  // namespace ringlet::cli

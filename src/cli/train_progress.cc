@@ -33,4 +33,15 @@ std::string RenderTrainProgress(const StepRecord& step, int64_t total_steps,
   return line;
 }
 
+void TrainProgress::Show(const StepRecord& step) {
+  constexpr double kFollow = 0.1;
+  if (last_seconds_ >= 0) {
+    const double seconds = step.seconds - last_seconds_;
+    seconds_per_step_ += seconds_per_step_ > 0 ? kFollow * (seconds - seconds_per_step_) : seconds;
+  }
+  last_seconds_ = step.seconds;
+  if (!line_.Due() && step.skipped.empty()) return;
+  line_.Draw(RenderTrainProgress(step, total_steps_, seconds_per_step_, line_.width()));
+}
+
 }  // namespace ringlet::cli

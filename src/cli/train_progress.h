@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "cli/progress.h"
 #include "train/log/run_log.h"
 
 namespace ringlet::cli {
@@ -13,5 +14,18 @@ namespace ringlet::cli {
 // `total_steps` at `seconds_per_step`; not positive: unknown, and not shown.
 std::string RenderTrainProgress(const StepRecord& step, int64_t total_steps,
                                 double seconds_per_step, int width);
+
+// That line on stderr, with a rate that follows the last steps. Skipped steps are not missed.
+class TrainProgress {
+ public:
+  TrainProgress(int64_t total_steps, bool quiet) : total_steps_(total_steps), line_(quiet) {}
+  void Show(const StepRecord& step);
+
+ private:
+  int64_t total_steps_;
+  ProgressLine line_;
+  double last_seconds_ = -1;
+  double seconds_per_step_ = 0;
+};
 
 }  // namespace ringlet::cli

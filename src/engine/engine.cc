@@ -1,9 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <set>
 
 #include <fmt/format.h>
@@ -296,15 +294,6 @@ Status Engine::Rollback(Sequence& sequence, int64_t length) {
   state.pages.resize(static_cast<size_t>(restart / kBlockPositions));
   const Feed feed{.sequence = &sequence, .tokens = rest, .rows = LogitRows::kNone, .on_logits = {}};
   return Step(std::span(&feed, 1));
-}
-
-double LogProb(std::span<const float> logits, int32_t target) {
-  RINGLET_CHECK(target >= 0 && static_cast<size_t>(target) < logits.size(), "target in range");
-  double largest = -std::numeric_limits<double>::infinity();
-  for (const float logit : logits) largest = std::max(largest, static_cast<double>(logit));
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - largest);
-  return logits[static_cast<size_t>(target)] - largest - std::log(sum);
 }
 
 }  // namespace ringlet

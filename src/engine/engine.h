@@ -82,7 +82,4 @@ class Engine {
   std::unique_ptr<Scratch> scratch_;
 };
 
-// logits[target] - log(sum(exp(logits))): natural log-probability, fp32 inputs, double result.
-double LogProb(std::span<const float> logits, int32_t target);
-
 }  // namespace ringlet

@@ -23,8 +23,8 @@ import xml.etree.ElementTree
 import tiny_model
 
 BINARY = ""
-COMMANDS = ["run", "chat", "logprobs", "tokenize", "inspect", "new", "quantize", "data", "bench",
-            "info"]
+COMMANDS = ["run", "chat", "logprobs", "tokenize", "inspect", "new", "quantize", "data", "train",
+            "bench", "info"]
 SECONDS = 300  # nothing takes a tenth of that, but machines may be busy
 # Errors are one line, then perhaps a hint.
 ERROR = re.compile(r"\Aringlet: error: [^\n]+\n(ringlet: hint: [^\n]+\n)?\Z")

@@ -165,6 +165,12 @@ double ReadProbe::OneThread(const Context& context, int passes) const {
   return best;
 }
 
+double MatrixPeak(Context& context, bool bf16) {
+  const LimitKernels& kernels = Kernels(context);
+  const bool own = bf16 && kernels.bf16.run != nullptr;
+  return MeasureChain(context, own ? kernels.bf16 : kernels.fp32).all_threads;
+}
+
 MachineLimits MeasureLimits(Context& context, const ReadProbe& probe) {
   const LimitKernels& kernels = Kernels(context);
   MachineLimits limits;

@@ -54,6 +54,10 @@ class ReadProbe {
   int64_t bytes_;
 };
 
+// Operations per second of all threads in the units that multiply BF16, or fp32, matrices. Takes a
+// fraction of a second.
+double MatrixPeak(Context& context, bool bf16);
+
 // Takes one to three seconds.
 MachineLimits MeasureLimits(Context& context, const ReadProbe& probe);
 

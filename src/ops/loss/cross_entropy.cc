@@ -1,13 +1,12 @@
 #include "ops/loss/cross_entropy.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <vector>
 
 #include "ops/gemm/gemm.h"
 #include "ops/gemm/gemm_backward.h"
 #include "ops/loss/cross_entropy_kernels.h"
+#include "ops/loss/log_sum_exp.h"
 #include "ops/parallel_rows.h"
 
 namespace ringlet {
@@ -39,8 +38,7 @@ struct Block {
   std::vector<int64_t> rows;
   AlignedBuffer<float> x;
   PreparedRows prepared;
-  std::vector<double> largest;  // running, of the logits
-  std::vector<double> sum;      // of e^(logit - largest)
+  std::vector<LogSumExpOfBlocks> sums;
   std::vector<float> label_logit;
   std::vector<float> lse;
   AlignedBuffer<float> logits;  // of one block of the vocabulary
@@ -67,8 +65,7 @@ void Gather(const Loss& loss, Block* block) {
     std::copy_n(loss.args.x + block->rows[static_cast<size_t>(i)] * k, k, block->x.data() + i * k);
   });
   PrepareRows(loss.context, loss.head.format, block->x.data(), count, k, &block->prepared);
-  block->largest.assign(block->rows.size(), -std::numeric_limits<double>::infinity());
-  block->sum.assign(block->rows.size(), 0.0);
+  block->sums.assign(block->rows.size(), {});
   block->label_logit.assign(block->rows.size(), 0.0f);
   block->lse.assign(block->rows.size(), 0.0f);
 }
@@ -79,7 +76,7 @@ void Logits(const Loss& loss, int64_t first, int64_t count, Block* block) {
   Gemm(loss.context, OutputsOf(loss.head, first, count), block->prepared, block->logits.data());
 }
 
-void LogSumExp(const Loss& loss, Block* block) {
+void LogSumExps(const Loss& loss, Block* block) {
   for (int64_t first = 0; first < loss.vocabulary(); first += kVocabularyBlock) {
     const int64_t count = std::min(kVocabularyBlock, loss.vocabulary() - first);
     Logits(loss, first, count, block);
@@ -92,20 +89,16 @@ void LogSumExp(const Loss& loss, Block* block) {
       float largest;
       float sum;
       loss.kernels.block(logits, count, &largest, &sum);
-      const double top = std::max(block->largest[i], static_cast<double>(largest));
-      const double shift = std::isinf(top) ? 0.0 : top;
-      block->sum[i] = block->sum[i] * std::exp(block->largest[i] - shift) +
-                      static_cast<double>(sum) * std::exp(largest - shift);
-      block->largest[i] = top;
+      block->sums[i].Add(largest, sum);
     });
   }
   for (size_t i = 0; i < block->rows.size(); ++i) {
-    const double lse = block->largest[i] + std::log(block->sum[i]);
+    const double lse = block->sums[i].Value();
     block->lse[i] = static_cast<float>(lse);
     const auto row = static_cast<size_t>(block->rows[i]);
     if (loss.args.lse != nullptr) loss.args.lse[row] = block->lse[i];
     if (loss.args.log_probs != nullptr) {
-      loss.args.log_probs[row] = static_cast<float>(block->label_logit[i] - lse);
+      loss.args.log_probs[row] = block->label_logit[i] - lse;
     }
   }
 }
@@ -157,7 +150,7 @@ void Gradients(const Loss& loss, bool add, Block* block) {
 }
 
 void Clear(const CrossEntropyArgs& args, int64_t row, int64_t k) {
-  if (args.log_probs != nullptr) args.log_probs[row] = 0.0f;
+  if (args.log_probs != nullptr) args.log_probs[row] = 0.0;
   if (args.lse != nullptr) args.lse[row] = 0.0f;
   if (args.dx != nullptr) std::fill_n(args.dx + row * k, k, 0.0f);
 }
@@ -185,7 +178,7 @@ void CrossEntropy(Context& context, const CrossEntropyArgs& args) {
     const int64_t end = std::min(total, begin + kLossRows);
     block.rows.assign(labelled.begin() + begin, labelled.begin() + end);
     Gather(loss, &block);
-    LogSumExp(loss, &block);
+    LogSumExps(loss, &block);
     if (args.dx != nullptr || args.dw != nullptr) {
       Gradients(loss, args.add_dw || begin > 0, &block);
     }

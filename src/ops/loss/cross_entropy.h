@@ -10,7 +10,8 @@
 //             logits again for the gradients
 //   inputs    of GEMMs are rounded as the weights' format says (ops/gemm); x is what the head
 //             multiplies, the output of the last norm
-//   outputs   log_probs [rows] (l[label] - lse), lse [rows], dx [rows, k] overwritten, rows
+//   outputs   log_probs [rows] (l[label] - lse in float64: those of the engine), lse [rows], dx
+//   [rows, k] overwritten, rows
 //             independent; dw [V, k] overwritten, or added to with add_dw, summed over the rows
 //             that have labels as in ops/gemm/gemm_backward.h. Null: not wanted.
 // Memory: kLossRows x (kVocabularyBlock + 3 k) floats and what GEMM packs.
@@ -21,10 +22,10 @@
 
 #include "ops/context.h"
 #include "ops/gemm/trained_matrix.h"
+#include "ops/loss/log_sum_exp.h"
 
 namespace ringlet {
 
-inline constexpr int64_t kVocabularyBlock = 1024;
 inline constexpr int64_t kLossRows = 1024;
 
 struct CrossEntropyArgs {
@@ -34,7 +35,7 @@ struct CrossEntropyArgs {
   int64_t rows = 0;
   float scale = 1.0f;
   float z_loss = 0.0f;
-  float* log_probs = nullptr;
+  double* log_probs = nullptr;
   float* lse = nullptr;
   float* dx = nullptr;
   float* dw = nullptr;

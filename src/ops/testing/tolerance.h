@@ -37,8 +37,9 @@ inline double Int8GroupBound(double amax, double weight_magnitude) {
 
 // Passes when every got[i] is within bound[i] of want[i]. NaN matches NaN only and infinity the
 // same infinity only. A bound that is not positive and finite is a mistake of the test and fails.
-inline ::testing::AssertionResult Within(std::span<const float> got, std::span<const double> want,
-                                         std::span<const double> bound) {
+template <typename T>
+::testing::AssertionResult EachWithin(std::span<const T> got, std::span<const double> want,
+                                      std::span<const double> bound) {
   if (got.size() != want.size() || got.size() != bound.size()) {
     return ::testing::AssertionFailure() << "sizes differ: got " << got.size() << ", want "
                                          << want.size() << ", bound " << bound.size();
@@ -58,6 +59,16 @@ inline ::testing::AssertionResult Within(std::span<const float> got, std::span<c
     return ::testing::AssertionFailure() << text.str();
   }
   return ::testing::AssertionSuccess();
+}
+
+// Spans do not convert where a template is to be found: one overload for each type of output.
+inline ::testing::AssertionResult Within(std::span<const float> got, std::span<const double> want,
+                                         std::span<const double> bound) {
+  return EachWithin(got, want, bound);
+}
+inline ::testing::AssertionResult Within(std::span<const double> got, std::span<const double> want,
+                                         std::span<const double> bound) {
+  return EachWithin(got, want, bound);
 }
 
 }  // namespace ringlet::testing

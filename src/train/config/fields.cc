@@ -72,6 +72,10 @@ std::vector<Field<R>> ModelFields() {
   return {
       Text<R>("preset", RINGLET_RUN_AT(model.preset), "A shape that `ringlet inspect` knows"),
       Text<R>("config", RINGLET_RUN_AT(model.config), "A config.json instead of a preset"),
+      Text<R>(
+          "weights", RINGLET_RUN_AT(model.weights),
+          "A model's directory: the run begins with its weights, and with its config.json where "
+          "neither of the two is given"),
   };
 }
 

@@ -181,9 +181,10 @@ void CheckTogether(const RunConfig& config, const TomlValue& root, Reader* reade
     reader->Fail(LineOf(root, "model", "config"), "model.config", "a preset beside it",
                  "one of the two");
   }
-  if (config.model.preset.empty() && config.model.config.empty() &&
+  if (config.model.preset.empty() && config.model.config.empty() && config.model.weights.empty() &&
       config.model.set.members.empty()) {
-    reader->Fail(LineOf(root, "model", ""), "model", "nothing", "preset, config or [model.set]");
+    reader->Fail(LineOf(root, "model", ""), "model", "nothing",
+                 "preset, config, weights or [model.set]");
   }
   if (config.batch_tokens % config.micro_batch_tokens != 0) {
     reader->Fail(LineOf(root, "", "micro_batch_tokens"), "micro_batch_tokens",

@@ -25,7 +25,8 @@ enum class BalanceRule { kOff, kSign, kProportional };
 struct ModelSettings {
   std::string preset;
   std::string config;
-  TomlValue set;  // a table; empty: nothing is changed
+  std::string weights;  // a directory; empty: random ones
+  TomlValue set;        // a table; empty: nothing is changed
 };
 
 struct DataSettings {
@@ -132,7 +133,8 @@ Result<RunConfig> ReadRunConfig(const std::string& path);
 // Every setting in a fixed order, as TOML that parses to the same settings.
 std::string CanonicalToml(const RunConfig& config);
 // Of the settings that decide which weights come out: a run may be resumed with others for its
-// name, checkpoints, evaluation, recomputation or merging, not with others for these.
+// name, checkpoints, evaluation, recomputation or merging (and with wsm for its steps), not with
+// others for these.
 uint64_t RunFingerprint(const RunConfig& config);
 
 // The reference of docs/training.md: one table in Markdown for each TOML table.

@@ -37,8 +37,11 @@ Result<OrderedJson> BaseJson(const RunConfig& config) {
     RINGLET_ASSIGN_OR_RETURN(const Preset* preset, FindPreset(config.model.preset));
     return PresetJson(*preset);
   }
-  if (config.model.config.empty()) return OrderedJson::object();
-  const std::string path = ConfigPath(config, config.model.config);
+  std::string path = ConfigPath(config, config.model.config);
+  if (config.model.config.empty()) {
+    if (config.model.weights.empty()) return OrderedJson::object();
+    path = ConfigPath(config, config.model.weights) + "/config.json";
+  }
   RINGLET_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxConfig));
   return ParseOrderedJson(text, path);
 }

@@ -331,7 +331,7 @@ std::string RenderReport(const RunHistory& history) {
     out += fmt::format("<div class=\"tiles\">\n{}</div>\n<div class=\"charts\">\n{}{}</div>\n",
                        Tiles(history), Charts(history), StartTable(history));
   }
-  return out + "<footer>Made by ringlet train report.</footer>\n</main>\n</body>\n</html>\n";
+  return out + "<footer>Made by ringlet train.</footer>\n</main>\n</body>\n</html>\n";
 }
 
 }  // namespace ringlet

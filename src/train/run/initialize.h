@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
+#include "base/status.h"
 #include "train/step/parameters.h"
 
 namespace ringlet {
@@ -12,5 +14,9 @@ namespace ringlet {
 // the stream's variance does not grow with depth. Norms are 1, the experts' bias is 0. A weight's
 // values depend on its name and the seed alone.
 void InitializeWeights(ParameterSet& parameters, uint64_t seed, float spread = 0.02f);
+
+// Takes every weight from a model's directory or file. Errors name the tensor that is missing, has
+// another shape, or is stored as packed integers.
+Status LoadWeights(ParameterSet& parameters, const std::string& path);
 
 }  // namespace ringlet

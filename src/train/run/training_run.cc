@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "model/arch.h"
+#include "model/cost.h"
 #include "ops/adamw/adamw.h"
 #include "train/config/run_model.h"
 #include "train/optim/expert_balance.h"
+#include "train/optim/merge.h"
 #include "train/optim/schedule.h"
 #include "train/run/initialize.h"
 
@@ -28,10 +29,21 @@ int64_t Labelled(const TrainingBatch& batch) {
   return std::ranges::count_if(batch.labels, [](int32_t label) { return label >= 0; });
 }
 
-double SumOfLosses(std::span<const float> log_probs) {
+double SumOfLosses(std::span<const double> log_probs) {
   double sum = 0;
-  for (const float value : log_probs) sum -= static_cast<double>(value);
+  for (const double value : log_probs) sum -= value;
   return sum;
+}
+
+// Of a parameter in a checkpoint's file, which stays mapped.
+Result<std::span<const float>> ValuesOf(const Safetensors& file, const Parameter& parameter) {
+  const StoredTensor* tensor = file.Find(parameter.name);
+  const auto count = static_cast<size_t>(parameter.size());
+  if (tensor == nullptr || tensor->data.size() != count * sizeof(float)) {
+    return BadInput(file.path(), parameter.name, tensor == nullptr ? "nothing" : "another size",
+                    fmt::format("{} fp32 values", count));
+  }
+  return std::span(reinterpret_cast<const float*>(tensor->data.data()), count);
 }
 
 }  // namespace
@@ -60,7 +72,11 @@ Status TrainingRun::BuildModel() {
       ParameterSet parameters,
       ParameterSet::Create(*architecture, model, bf16 ? PackedFormat::kBf16 : PackedFormat::kF32));
   parameters_ = std::make_unique<ParameterSet>(std::move(parameters));
-  InitializeWeights(*parameters_, static_cast<uint64_t>(config_.seed));
+  InitializeWeights(*parameters_, static_cast<uint64_t>(config_.seed),
+                    model_json_.value("initializer_range", 0.02f));
+  if (!config_.model.weights.empty()) {
+    RINGLET_RETURN_IF_ERROR(LoadWeights(*parameters_, ConfigPath(config_, config_.model.weights)));
+  }
   gradients_ = std::make_unique<GradientStep>(
       context_, *parameters_,
       GradientOptions{.recompute = config_.recompute,
@@ -69,8 +85,17 @@ Status TrainingRun::BuildModel() {
   square_.Reset(static_cast<size_t>(parameters_->values()));
   std::ranges::fill(mean_.span(), 0.0f);
   std::ranges::fill(square_.span(), 0.0f);
-  model_ = parameters_->Pack(context_, bf16 ? KvType::kBf16 : KvType::kF32);
+  Pack();
   return Status::Ok();
+}
+
+void TrainingRun::Pack() {
+  const bool bf16 = config_.compute == Compute::kBf16;
+  model_ = parameters_->Pack(context_, bf16 ? KvType::kBf16 : KvType::kF32);
+}
+
+std::string TrainingRun::Describe() const {
+  return fmt::format("{}, {} layers", model_config().architecture, model_config().layers.size());
 }
 
 Status TrainingRun::OpenData() {
@@ -132,6 +157,7 @@ void TrainingRun::Accumulate(const std::vector<TrainingBatch>& micro_batches,
   for (const TrainingBatch& batch : micro_batches) {
     labelled += Labelled(batch);
     outcome->tokens += batch.rows();
+    outcome->ops += OpsOf(batch);
   }
   const double scale = 1.0 / static_cast<double>(std::max<int64_t>(1, labelled));
   std::ranges::fill(parameters_->gradients(), 0.0f);
@@ -149,6 +175,16 @@ void TrainingRun::Accumulate(const std::vector<TrainingBatch>& micro_batches,
     }
   }
   outcome->loss = loss * scale;
+}
+
+double TrainingRun::OpsOf(const TrainingBatch& batch) const {
+  double ops = 0;
+  for (size_t d = 0; d < batch.starts.size(); ++d) {
+    const int64_t end = d + 1 < batch.starts.size() ? batch.starts[d + 1] : batch.rows();
+    const int64_t rows = end - batch.starts[d];
+    ops += 3 * CostOfStep(model_, {.rows = rows, .logit_rows = rows}).ops();
+  }
+  return ops;
 }
 
 Result<StepOutcome> TrainingRun::Step() {
@@ -202,8 +238,7 @@ void TrainingRun::Update(const StepOutcome& outcome) {
     UpdateExpertBias(outcome.load[layer++], config_.balance.rule, rate,
                      std::span(parameter.value, static_cast<size_t>(parameter.size())));
   }
-  const bool bf16 = config_.compute == Compute::kBf16;
-  model_ = parameters_->Pack(context_, bf16 ? KvType::kBf16 : KvType::kF32);
+  Pack();
 }
 
 Result<std::optional<TrainingRun::HeldOut>> TrainingRun::Evaluate() {
@@ -293,19 +328,30 @@ Status TrainingRun::Restore(const StoredCheckpoint& checkpoint) {
     RINGLET_ASSIGN_OR_RETURN(const auto tensors, checkpoint.Tensors(group.name));
     for (const Parameter& parameter : parameters_->all()) {
       if (!group.all && !parameter.trained) continue;
-      const StoredTensor* tensor = tensors->Find(parameter.name);
-      const auto bytes = static_cast<size_t>(parameter.size()) * sizeof(float);
-      if (tensor == nullptr || tensor->data.size() != bytes) {
-        return BadInput(tensors->path(), parameter.name,
-                        tensor == nullptr ? "nothing" : "another size",
-                        fmt::format("{} fp32 values", parameter.size()));
-      }
-      std::memcpy(group.base + (parameter.value - parameters_->master().data()),
-                  tensor->data.data(), bytes);
+      RINGLET_ASSIGN_OR_RETURN(const std::span<const float> values, ValuesOf(*tensors, parameter));
+      std::ranges::copy(values, group.base + (parameter.value - parameters_->master().data()));
     }
   }
-  const bool bf16 = config_.compute == Compute::kBf16;
-  model_ = parameters_->Pack(context_, bf16 ? KvType::kBf16 : KvType::kF32);
+  Pack();
+  return Status::Ok();
+}
+
+Status TrainingRun::Merge(std::span<const StoredCheckpoint> checkpoints) {
+  std::vector<std::shared_ptr<const Safetensors>> files;
+  for (const StoredCheckpoint& checkpoint : checkpoints) {
+    RINGLET_ASSIGN_OR_RETURN(files.emplace_back(), checkpoint.Tensors("weights"));
+  }
+  const std::vector<double> coefficients =
+      MergeCoefficients(config_.merge.shape, std::ssize(checkpoints));
+  for (Parameter& parameter : parameters_->all()) {
+    std::vector<std::span<const float>> sources;
+    for (const auto& file : files) {
+      RINGLET_ASSIGN_OR_RETURN(sources.emplace_back(), ValuesOf(*file, parameter));
+    }
+    MergeWeights(context_.pool, sources, coefficients,
+                 std::span(parameter.value, static_cast<size_t>(parameter.size())));
+  }
+  Pack();
   return Status::Ok();
 }
 

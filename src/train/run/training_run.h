@@ -27,6 +27,7 @@ struct StepOutcome {
   double loss = 0;     // mean of -ln p over the labelled tokens
   double lr = 0;
   double grad_norm = 0;
+  double ops = 0;  // that the model needs: 3 times those of the forward pass
   StepVerdict verdict = StepVerdict::kTake;
   std::vector<std::vector<int64_t>> load;  // [MoE layer][expert], rows of the step
 };
@@ -40,7 +41,10 @@ class TrainingRun {
   const RunConfig& config() const { return config_; }
   const OrderedJson& model_json() const { return model_json_; }
   const ModelConfig& model_config() const { return parameters_->config(); }
-  ParameterSet& parameters() { return *parameters_; }
+  const ParameterSet& parameters() const { return *parameters_; }
+  int64_t parameter_count() const { return parameters_->values(); }
+  // For people: "BailingMoeLinearV2ForCausalLM, 12 layers".
+  std::string Describe() const;
   int64_t step() const { return step_; }
   int64_t tokens() const { return tokens_; }
   bool done() const { return step_ >= config_.steps; }
@@ -60,6 +64,9 @@ class TrainingRun {
   CheckpointContents Save() const;
   // Errors name what differs from this run's configuration. After an error the run is unusable.
   Status Restore(const StoredCheckpoint& checkpoint);
+  // Replaces the weights by a mean of those of checkpoints of this run, oldest first, as
+  // config.merge.shape weighs them. The run cannot go on after it.
+  Status Merge(std::span<const StoredCheckpoint> checkpoints);
 
  private:
   TrainingRun(const RunConfig& config, Context& context)
@@ -71,6 +78,8 @@ class TrainingRun {
   Status DrawStep(std::vector<TrainingBatch>* micro_batches);
   void Accumulate(const std::vector<TrainingBatch>& micro_batches, StepOutcome* outcome);
   void Update(const StepOutcome& outcome);
+  double OpsOf(const TrainingBatch& batch) const;
+  void Pack();
   CheckpointTensor TensorOf(const Parameter& parameter, const float* values) const;
 
   RunConfig config_;

@@ -44,7 +44,7 @@ class GradientStep {
 
   // Of the last pass: ln p(label) for each labelled token, 0 for the others; and how many rows each
   // expert had.
-  std::span<const float> log_probs() const { return log_probs_.span(); }
+  std::span<const double> log_probs() const { return log_probs_.span(); }
   // [MoE layer][expert].
   const std::vector<std::vector<int64_t>>& load() const { return load_; }
 
@@ -80,7 +80,7 @@ class GradientStep {
   AlignedBuffer<float> dnormed_;
   AlignedBuffer<float> cos_sin_;
   AlignedBuffer<float> lse_;
-  AlignedBuffer<float> log_probs_;
+  AlignedBuffer<double> log_probs_;
   std::vector<std::vector<int64_t>> load_;
 };
 

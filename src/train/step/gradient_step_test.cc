@@ -56,7 +56,7 @@ TrainingBatch Documents(const std::vector<int64_t>& lengths, int64_t vocabulary,
 
 struct Outcome {
   std::vector<float> gradients;
-  std::vector<float> log_probs;
+  std::vector<double> log_probs;
 };
 
 KvType KvOf(const ParameterSet& set) { return set.all()[0].fp32 ? KvType::kF32 : KvType::kBf16; }
@@ -189,8 +189,8 @@ TEST_P(GradientStepTest, DocumentsDoNotLeak) {
   alone.tokens.assign(first.tokens.begin() + 50, first.tokens.begin() + 115);
   alone.labels.assign(first.labels.begin() + 50, first.labels.begin() + 115);
   const Outcome single = RunStep(set, alone, 2, {});
-  EXPECT_TRUE(SameBits(std::span<const float>(single.log_probs),
-                       std::span<const float>(outcomes[0].log_probs).subspan(50, 65)));
+  EXPECT_TRUE(SameBits(std::span<const double>(single.log_probs),
+                       std::span<const double>(outcomes[0].log_probs).subspan(50, 65)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Presets, GradientStepTest,

@@ -154,7 +154,7 @@ Result<ParameterSet> ParameterSet::Create(const HfArchitecture& architecture,
       parameter.rows = weight.rows;
       parameter.cols = weight.cols;
       parameter.fp32 = bias || format == PackedFormat::kF32;
-      parameter.decayed = !weight.vector;
+      parameter.decayed = !weight.vector && weight.name != "embedding";
       parameter.trained = !bias;
       parameter.tensors = std::move(tensors);
       total += static_cast<size_t>(parameter.size());

@@ -36,7 +36,7 @@ struct Parameter {
   int64_t rows = 0;  // 1 for a vector
   int64_t cols = 0;
   bool fp32 = false;     // stored as fp32, not BF16
-  bool decayed = false;  // weight decay: matrices
+  bool decayed = false;  // weight decay: matrices, not the embedding
   bool trained = true;   // by gradients: all but the bias of the experts
   float* value = nullptr;
   float* gradient = nullptr;

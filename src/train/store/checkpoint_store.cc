@@ -234,6 +234,7 @@ Status CheckpointStore::Prune() {
   const auto keep = static_cast<size_t>(rule_.keep);
   for (size_t i = 0; i + keep < steps.size(); ++i) {
     if (rule_.keep_every > 0 && steps[i] % rule_.keep_every == 0) continue;
+    if (std::ranges::binary_search(rule_.steps, steps[i])) continue;
     RINGLET_RETURN_IF_ERROR(RemoveCheckpoint(steps[i]));
   }
   return Status::Ok();

@@ -61,11 +61,12 @@ struct DamagedCheckpoint {
   Status problem;
 };
 
-// Which checkpoints stay when a new one was saved: the newest `keep` (at least 1), and those whose
-// step is a multiple of `keep_every` (0: none).
+// Which checkpoints stay when a new one was saved: the newest `keep` (at least 1), those whose step
+// is a multiple of `keep_every` (0: none), and those of `steps`, ascending.
 struct KeepRule {
   int64_t keep = 3;
   int64_t keep_every = 0;
+  std::vector<int64_t> steps = {};
 };
 
 class CheckpointStore {
