@@ -35,7 +35,7 @@ class TrainTest(cli_test.CliTest):
         return path
 
     def test_from_text_to_a_model(self):
-        config = self.write("whole", ("steps = 12", f'steps = 12\ntokenizer = "tokenizer"'))
+        config = self.write("whole", ("steps = 12", 'steps = 12\ntokenizer = "tokenizer"'))
         text = self.good("train", config)
         self.assertIn(f"ringlet run {self.directory}/whole/model", text)
         out = self.directory / "whole"
@@ -82,6 +82,16 @@ class TrainTest(cli_test.CliTest):
         self.assertEqual((self.directory / "run/model/model.safetensors").read_bytes(),
                          (whole / "model/model.safetensors").read_bytes())
 
+    def test_layers_that_predict_further(self):
+        config = self.write("mtp", ('preset = "tiny-hybrid"', 'preset = "tiny-ling"'),
+                            ("num_nextn_predict_layers = 0", "num_nextn_predict_layers = 1"))
+        self.good("train", config)
+        log = (self.directory / "mtp/log.jsonl").read_text().splitlines()
+        losses = [json.loads(line)["mtp_loss"] for line in log[1:]]
+        self.assertLess(losses[-1], losses[0])
+        text = self.good("inspect", self.directory / "mtp/model")
+        self.assertIn("MTP", text)
+
     def test_kills(self):
         directory = self.directory / "kills"
         directory.mkdir()
@@ -107,9 +117,6 @@ class TrainTest(cli_test.CliTest):
         self.bad(1, "nowhere", "train", self.write("bad", ('path = "data"', 'path = "nowhere"')))
         self.bad(1, "vocabulary", "train",
                  self.write("bad", ("vocab_size = 300", "vocab_size = 200")))
-        self.bad(1, "num_nextn_predict_layers", "train", self.write(
-            "bad", ('preset = "tiny-hybrid"', 'preset = "tiny-ling"'),
-            ("num_nextn_predict_layers = 0", "num_nextn_predict_layers = 1")))
         changed = self.write("changed")
         self.good("train", changed, "--steps", 2)
         changed.write_text(changed.read_text().replace("lr = 0.003", "lr = 0.004"))

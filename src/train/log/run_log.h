@@ -41,6 +41,7 @@ struct StepRecord {
   uint64_t memory_bytes = 0;
   std::string skipped;  // why the step was not taken; empty: it was
   std::optional<double> heldout_loss = std::nullopt;
+  std::optional<double> mtp_loss = std::nullopt;  // of layers that predict further tokens
   // Of each layer with experts.
   std::vector<double> load_cv;
   std::vector<double> load_max;  // over mean

@@ -61,6 +61,7 @@ OrderedJson ToJson(const StepRecord& step) {
                       {"memory_bytes", step.memory_bytes}};
   if (!step.skipped.empty()) json["skipped"] = step.skipped;
   if (step.heldout_loss) json["heldout_loss"] = NumberJson(*step.heldout_loss);
+  if (step.mtp_loss) json["mtp_loss"] = NumberJson(*step.mtp_loss);
   if (!step.load_cv.empty()) json["load_cv"] = NumbersJson(step.load_cv);
   if (!step.load_max.empty()) json["load_max"] = NumbersJson(step.load_max);
   return json;
@@ -169,6 +170,7 @@ Result<LogRecord> ParseLogLine(std::string_view line, const std::string& source)
   reader.Read("memory_bytes", &step.memory_bytes);
   reader.Read("skipped", &step.skipped);
   reader.Read("heldout_loss", &step.heldout_loss);
+  reader.Read("mtp_loss", &step.mtp_loss);
   reader.Read("load_cv", &step.load_cv);
   reader.Read("load_max", &step.load_max);
   RINGLET_RETURN_IF_ERROR(reader.status());

@@ -52,6 +52,7 @@ TEST_F(RunLogTest, RecordsReadBackExactly) {
   step.grad_norm = -std::numeric_limits<double>::infinity();
   step.skipped = "not finite";
   step.heldout_loss = 0.1;
+  step.mtp_loss = 0.2;
   step.memory_bytes = 1ULL << 40;
   const Result<LogRecord> read = ParseLogLine(LogLine(step), "log");
   ASSERT_TRUE(read.ok()) << read.status().message();
@@ -61,6 +62,7 @@ TEST_F(RunLogTest, RecordsReadBackExactly) {
   EXPECT_EQ(got.lr, step.lr);
   EXPECT_EQ(got.skipped, step.skipped);
   EXPECT_EQ(got.heldout_loss, step.heldout_loss);
+  EXPECT_EQ(got.mtp_loss, step.mtp_loss);
   EXPECT_EQ(got.memory_bytes, step.memory_bytes);
   EXPECT_EQ(got.load_cv, step.load_cv);
 

@@ -25,6 +25,7 @@ StepRecord RecordOf(const StepOutcome& outcome) {
   StepRecord record;
   record.step = outcome.step;
   record.loss = outcome.loss;
+  record.mtp_loss = outcome.mtp_loss;
   record.lr = outcome.lr;
   record.grad_norm = outcome.grad_norm;
   record.skipped = SkipReason(outcome.verdict);

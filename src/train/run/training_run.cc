@@ -63,10 +63,6 @@ Status TrainingRun::BuildModel() {
   const std::string source = config_.name + " [model]";
   RINGLET_ASSIGN_OR_RETURN(const HfArchitecture* architecture,
                            FindHfArchitecture(Json(model_json_), source));
-  if (model.mtp_layers > 0) {
-    return BadInput(source, "num_nextn_predict_layers", fmt::format("{}", model.mtp_layers),
-                    "0: layers that predict further tokens are not trained");
-  }
   const bool bf16 = config_.compute == Compute::kBf16;
   RINGLET_ASSIGN_OR_RETURN(
       ParameterSet parameters,
@@ -80,7 +76,9 @@ Status TrainingRun::BuildModel() {
   gradients_ = std::make_unique<GradientStep>(
       context_, *parameters_,
       GradientOptions{.recompute = config_.recompute,
-                      .z_loss = static_cast<float>(config_.loss.z_loss)});
+                      .z_loss = static_cast<float>(config_.loss.z_loss),
+                      .router_z_loss = config_.loss.router_z_loss,
+                      .mtp_weight = config_.loss.mtp_weight});
   mean_.Reset(static_cast<size_t>(parameters_->values()));
   square_.Reset(static_cast<size_t>(parameters_->values()));
   std::ranges::fill(mean_.span(), 0.0f);
@@ -162,9 +160,13 @@ void TrainingRun::Accumulate(const std::vector<TrainingBatch>& micro_batches,
   const double scale = 1.0 / static_cast<double>(std::max<int64_t>(1, labelled));
   std::ranges::fill(parameters_->gradients(), 0.0f);
   double loss = 0;
+  double mtp_loss = 0;
+  int64_t mtp_labelled = 0;
   for (const TrainingBatch& batch : micro_batches) {
     gradients_->Run(model_, batch, static_cast<float>(scale));
     loss += SumOfLosses(gradients_->log_probs());
+    mtp_loss += gradients_->mtp_loss();
+    mtp_labelled += gradients_->mtp_labelled();
     const std::vector<std::vector<int64_t>>& load = gradients_->load();
     outcome->load.resize(load.size());
     for (size_t layer = 0; layer < load.size(); ++layer) {
@@ -175,6 +177,7 @@ void TrainingRun::Accumulate(const std::vector<TrainingBatch>& micro_batches,
     }
   }
   outcome->loss = loss * scale;
+  if (mtp_labelled > 0) outcome->mtp_loss = mtp_loss / static_cast<double>(mtp_labelled);
 }
 
 double TrainingRun::OpsOf(const TrainingBatch& batch) const {

@@ -23,8 +23,9 @@ namespace ringlet {
 // What one step of the optimizer did.
 struct StepOutcome {
   int64_t step = 0;
-  int64_t tokens = 0;  // of the step
-  double loss = 0;     // mean of -ln p over the labelled tokens
+  int64_t tokens = 0;              // of the step
+  double loss = 0;                 // mean of -ln p over the labelled tokens
+  std::optional<double> mtp_loss;  // mean over what the MTP layers predict
   double lr = 0;
   double grad_norm = 0;
   double ops = 0;  // that the model needs: 3 times those of the forward pass

@@ -202,14 +202,15 @@ void MlpBackward(Context& context, const BlockParameters::Feed& mlp, const float
 class MoeBackward {
  public:
   MoeBackward(Context& context, const Moe& moe, const BlockParameters& parameters, int64_t rows,
-              const Workspace& trace, BackwardWorkspace& work)
+              const BlockTrace& trace, BackwardWorkspace& work)
       : context_(context),
         moe_(moe),
         parameters_(parameters),
         rows_(rows),
-        trace_(trace),
+        trace_(*trace.feed_forward),
+        router_z_loss_(trace.router_z_loss),
         work_(work),
-        slots_(SlotsByExpert(moe, trace.expert_ids.data(), rows)) {}
+        slots_(SlotsByExpert(moe, trace_.expert_ids.data(), rows)) {}
 
   void Run(const float* dy, float* dnormed) {
     const int64_t total = rows_ * moe_.top_k;
@@ -284,6 +285,7 @@ class MoeBackward {
                                  .softmax = moe_.softmax_score,
                                  .normalize = moe_.normalize,
                                  .scale = moe_.routed_scale,
+                                 .z_loss = router_z_loss_,
                                  .dlogits = dlogits,
                              });
     MatrixBackward(context_, work_)
@@ -295,6 +297,7 @@ class MoeBackward {
   const BlockParameters& parameters_;
   int64_t rows_;
   const Workspace& trace_;
+  double router_z_loss_;
   BackwardWorkspace& work_;
   std::vector<std::vector<int64_t>> slots_;
 };
@@ -320,11 +323,9 @@ BlockParameters::Feed FindFeed(ParameterSet& parameters, const std::string& pref
   return {&parameters.Find(prefix + "gate_up"), &parameters.Find(prefix + "down")};
 }
 
-}  // namespace
-
-BlockParameters FindBlockParameters(ParameterSet& parameters, size_t layer) {
+BlockParameters Find(ParameterSet& parameters, const std::string& prefix, MixerKind mixer,
+                     FfnKind ffn) {
   const ModelConfig& config = parameters.config();
-  const std::string prefix = fmt::format("layers.{}.", layer);
   const auto find = [&](const char* name) { return &parameters.Find(prefix + name); };
   BlockParameters found;
   found.input_norm = find("input_norm");
@@ -335,11 +336,11 @@ BlockParameters FindBlockParameters(ParameterSet& parameters, size_t layer) {
     found.q_norm = find("attention.q_norm");
     found.k_norm = find("attention.k_norm");
   }
-  if (config.layers[layer].mixer == MixerKind::kLightning) {
+  if (mixer == MixerKind::kLightning) {
     found.gate = find("attention.gate");
     found.group_norm = find("attention.group_norm");
   }
-  if (config.layers[layer].ffn == FfnKind::kDense) {
+  if (ffn == FfnKind::kDense) {
     found.dense = FindFeed(parameters, prefix);
     return found;
   }
@@ -351,6 +352,23 @@ BlockParameters FindBlockParameters(ParameterSet& parameters, size_t layer) {
   return found;
 }
 
+}  // namespace
+
+BlockParameters FindBlockParameters(ParameterSet& parameters, size_t layer) {
+  const LayerSpec& spec = parameters.config().layers[layer];
+  return Find(parameters, fmt::format("layers.{}.", layer), spec.mixer, spec.ffn);
+}
+
+BlockParameters FindMtpParameters(ParameterSet& parameters, int64_t index) {
+  const FfnKind ffn = parameters.config().moe.experts > 0 ? FfnKind::kMoe : FfnKind::kDense;
+  return Find(parameters, fmt::format("mtp.{}.", index), MixerKind::kSoftmax, ffn);
+}
+
+void MatrixGradients(Context& context, const Parameter& w, const float* x, const float* dy,
+                     int64_t rows, BackwardWorkspace& work, float* dx) {
+  MatrixBackward(context, work).Run(w, x, dy, rows, dx);
+}
+
 void Backward(Context& context, const Block& block, const BlockParameters& parameters,
               const Batch& batch, const BlockTrace& trace, BackwardWorkspace& work, float* dx) {
   const int64_t rows = batch.rows;
@@ -358,7 +376,7 @@ void Backward(Context& context, const Block& block, const BlockParameters& param
   float* dnormed = Sized(work.normed, rows * hidden);
   const Workspace& ffn = *trace.feed_forward;
   if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) {
-    MoeBackward(context, *moe, parameters, rows, ffn, work).Run(dx, dnormed);
+    MoeBackward(context, *moe, parameters, rows, trace, work).Run(dx, dnormed);
   } else {
     MlpBackward(context, parameters.dense, ffn.input.x(), ffn.wide.data(), ffn.inner.x(), dx, rows,
                 work, dnormed, false);

@@ -31,6 +31,8 @@ struct BlockParameters {
 
 // Those of a layer of the configuration.
 BlockParameters FindBlockParameters(ParameterSet& parameters, size_t layer);
+// Those of the block of an MTP layer.
+BlockParameters FindMtpParameters(ParameterSet& parameters, int64_t index);
 
 // What a forward pass of a block left: the residual stream before each half, and the workspaces of
 // the halves, which are two because both use the same fields.
@@ -39,6 +41,7 @@ struct BlockTrace {
   const float* middle = nullptr;     // [rows, hidden], of ForwardFeedForward
   const Workspace* mixer = nullptr;  // with keep_lse
   const Workspace* feed_forward = nullptr;
+  double router_z_loss = 0;  // weight of the router's z loss in what is derived
 };
 
 // Values between the operators of a backward pass, reused from block to block.
@@ -59,6 +62,10 @@ struct BackwardWorkspace {
   AlignedBuffer<float> expert_weights;
   AlignedBuffer<float> logits;
 };
+
+// Gradients of y = x W^T: dx [rows, cols] from dy [rows, rows of W], overwritten; W's is added to.
+void MatrixGradients(Context& context, const Parameter& w, const float* x, const float* dy,
+                     int64_t rows, BackwardWorkspace& work, float* dx);
 
 // dx [rows, hidden]: the gradient of the block's output, replaced by that of its input. Gradients
 // of parameters are added to. `block` and `batch` are those of the forward pass; the batch's spans

@@ -13,10 +13,6 @@ namespace ringlet {
 
 namespace {
 
-int64_t EndOf(const TrainingBatch& batch, size_t document) {
-  return document + 1 < batch.starts.size() ? batch.starts[document + 1] : batch.rows();
-}
-
 int64_t BlocksOf(int64_t rows) { return (rows + kBlockPositions - 1) / kBlockPositions; }
 
 // What the layers of one kind write for the positions of a batch. Memory is kept from batch to
@@ -61,10 +57,11 @@ struct GradientStep::Storage {
   void Reset(const PackedModel& model, const TrainingBatch& batch, bool shared) {
     int64_t blocks = 0;
     for (size_t d = 0; d < batch.starts.size(); ++d) {
-      RINGLET_CHECK(batch.starts[d] < EndOf(batch, d), "a document has tokens");
-      blocks += BlocksOf(EndOf(batch, d) - batch.starts[d]);
+      RINGLET_CHECK(batch.starts[d] < batch.EndOf(d), "a document has tokens");
+      blocks += BlocksOf(batch.EndOf(d) - batch.starts[d]);
     }
-    pages.Reset(blocks, model.softmax_kv, model.softmax_layers, shared);
+    const int64_t softmax = model.softmax_layers + static_cast<int64_t>(model.mtp.size());
+    pages.Reset(blocks, model.softmax_kv, softmax, shared);
     chunks.Reset(blocks, model.lightning_kv, model.lightning_layers, shared);
     const KvLayout& kv = model.lightning_kv;
     if (anchors.size() < batch.starts.size()) anchors.resize(batch.starts.size());
@@ -82,8 +79,10 @@ GradientStep::GradientStep(Context& context, ParameterSet& parameters,
       options_(options),
       storage_(std::make_unique<Storage>()) {
   for (size_t layer = 0; layer < parameters.config().layers.size(); ++layer) {
-    block_parameters_.push_back(FindBlockParameters(parameters, layer));
+    blocks_.emplace_back(FindBlockParameters(parameters, layer));
   }
+  const int64_t mtp = options.mtp_weight > 0 ? parameters.config().mtp_layers : 0;
+  for (int64_t m = 0; m < mtp; ++m) mtp_.emplace_back(context, parameters, m);
 }
 
 GradientStep::~GradientStep() = default;
@@ -92,7 +91,7 @@ void GradientStep::Run(const PackedModel& model, const TrainingBatch& batch, flo
   Embed(model, batch, options_.recompute);
   ForwardBlocks(model, options_.recompute);
   LossAndGradient(model, batch, scale);
-  BackwardBlocks(model);
+  BackwardBlocks(model, scale);
   EmbeddingBackward(context_, {
                                   .ids = batch.tokens.data(),
                                   .dy = dx_.data(),
@@ -129,7 +128,7 @@ void GradientStep::Embed(const PackedModel& model, const TrainingBatch& batch,
   std::vector<int64_t> positions(batch.tokens.size());
   for (size_t d = 0; d < batch.starts.size(); ++d) {
     const int64_t first = batch.starts[d];
-    const int64_t rows = EndOf(batch, d) - first;
+    const int64_t rows = batch.EndOf(d) - first;
     std::iota(positions.begin() + first, positions.begin() + first + rows, 0);
     batch_.spans.push_back({.first_row = first,
                             .rows = rows,
@@ -143,36 +142,16 @@ void GradientStep::Embed(const PackedModel& model, const TrainingBatch& batch,
   batch_.cos_sin = cos_sin_.data();
 }
 
-void GradientStep::Keep(const float* stream, AlignedBuffer<float>& to) const {
-  const int64_t values = batch_.rows * parameters_.config().hidden;
-  to.Reset(static_cast<size_t>(values));
-  std::copy_n(stream, values, to.data());
-}
-
 void GradientStep::ForwardBlocks(const PackedModel& model, Recompute recompute) {
-  const bool mixers_again = recompute != Recompute::kNone;
-  const bool all_again = recompute == Recompute::kBlock;
-  kept_.resize(model.blocks.size());
   load_.clear();
-  again_.mixer.keep_lse = true;
-  for (size_t i = 0; i < model.blocks.size(); ++i) {
-    const Block& block = model.blocks[i];
-    Kept& kept = kept_[i];
-    kept.mixer.keep_lse = true;
-    Keep(x_.data(), kept.input);
-    ForwardMixer(context_, block, batch_, mixers_again ? again_.mixer : kept.mixer, x_.data());
-    if (!all_again) Keep(x_.data(), kept.middle);
-    Workspace& feed_forward = all_again ? again_.feed_forward : kept.feed_forward;
-    ForwardFeedForward(context_, block, batch_.rows, feed_forward, x_.data());
-    CountLoad(block, feed_forward);
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    blocks_[i].Forward(context_, model.blocks[i], batch_, recompute, work_, x_.data());
+    CountLoad(blocks_[i].load());
   }
 }
 
-void GradientStep::CountLoad(const Block& block, const Workspace& work) {
-  const Moe* moe = std::get_if<Moe>(&block.feed_forward);
-  if (moe == nullptr) return;
-  std::vector<int64_t>& rows = load_.emplace_back(moe->experts.size());
-  for (const int32_t expert : work.expert_ids.span()) ++rows[static_cast<size_t>(expert)];
+void GradientStep::CountLoad(const std::vector<int64_t>& load) {
+  if (!load.empty()) load_.push_back(load);
 }
 
 void GradientStep::Normalize(const PackedModel& model) {
@@ -210,6 +189,7 @@ void GradientStep::LossAndGradient(const PackedModel& model, const TrainingBatch
                              .dw = head.gradient,
                              .add_dw = true,
                          });
+  PredictFurther(model, batch, scale);
   RmsNormBackward(context_, {
                                 .x = x_.data(),
                                 .weight = model.final_norm.data(),
@@ -223,27 +203,44 @@ void GradientStep::LossAndGradient(const PackedModel& model, const TrainingBatch
                             });
 }
 
-void GradientStep::BackwardBlocks(const PackedModel& model) {
-  const bool mixers_again = options_.recompute != Recompute::kNone;
-  const bool all_again = options_.recompute == Recompute::kBlock;
-  for (size_t i = model.blocks.size(); i-- > 0;) {
-    const Block& block = model.blocks[i];
-    const Kept& kept = kept_[i];
-    if (mixers_again) {
-      Keep(kept.input.data(), x_);
-      ForwardMixer(context_, block, batch_, again_.mixer, x_.data());
+// The losses of the MTP layers; what they say about the model's output is added to dnormed_.
+void GradientStep::PredictFurther(const PackedModel& model, const TrainingBatch& batch,
+                                  float scale) {
+  mtp_loss_ = 0;
+  mtp_labelled_ = 0;
+  if (mtp_.empty()) return;
+  const double share = options_.mtp_weight / static_cast<double>(mtp_.size());
+  const MtpPass::Inputs inputs{.model = model,
+                               .tokens = batch,
+                               .batch = batch_,
+                               .recompute = options_.recompute,
+                               .router_z_loss = scale * options_.router_z_loss,
+                               .scale = static_cast<float>(scale * share)};
+  const float* h = normed_.data();
+  for (MtpPass& layer : mtp_) {
+    layer.Forward(inputs, h, work_);
+    h = layer.output();
+    CountLoad(layer.load());
+  }
+  const float* from_next = nullptr;
+  for (size_t m = mtp_.size(); m-- > 0;) {
+    AlignedBuffer<float>& buffer = mtp_gradients_[m % 2];
+    if (m > 0) {
+      buffer.Reset(dnormed_.size());
+      std::ranges::fill(buffer.span(), 0.0f);
     }
-    if (all_again) {
-      Keep(x_.data(), again_.middle);
-      ForwardFeedForward(context_, block, batch_.rows, again_.feed_forward, x_.data());
-    }
-    const BlockTrace trace{
-        .input = kept.input.data(),
-        .middle = (all_again ? again_ : kept).middle.data(),
-        .mixer = &(mixers_again ? again_ : kept).mixer,
-        .feed_forward = &(all_again ? again_ : kept).feed_forward,
-    };
-    Backward(context_, block, block_parameters_[i], batch_, trace, work_, dx_.data());
+    float* dh = m > 0 ? buffer.data() : dnormed_.data();
+    mtp_[m].Backward(inputs, from_next, work_, dh);
+    from_next = dh;
+    for (const double log_prob : mtp_[m].log_probs()) mtp_loss_ -= log_prob;
+    mtp_labelled_ += mtp_[m].labelled();
+  }
+}
+
+void GradientStep::BackwardBlocks(const PackedModel& model, float scale) {
+  for (size_t i = blocks_.size(); i-- > 0;) {
+    blocks_[i].Backward(context_, model.blocks[i], batch_, options_.recompute,
+                        scale * options_.router_z_loss, work_, dx_.data());
   }
 }
 

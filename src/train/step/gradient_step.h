@@ -11,23 +11,18 @@
 #include <vector>
 
 #include "train/recompute.h"
-#include "train/step/block_backward.h"
+#include "train/step/block_pass.h"
+#include "train/step/mtp_pass.h"
 #include "train/step/parameters.h"
+#include "train/step/training_batch.h"
 
 namespace ringlet {
-
-// Documents one after another. State, attention and positions restart at each.
-struct TrainingBatch {
-  std::vector<int32_t> tokens;
-  std::vector<int32_t> labels;  // of each token: what should follow, or -1
-  std::vector<int64_t> starts;  // of the documents, ascending, the first 0
-
-  int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
-};
 
 struct GradientOptions {
   Recompute recompute = Recompute::kNone;
   float z_loss = 0.0f;
+  double router_z_loss = 0;  // summed over rows and layers with experts
+  double mtp_weight = 0;     // of the mean of the MTP layers' losses; 0: they are left alone
 };
 
 class GradientStep {
@@ -36,8 +31,8 @@ class GradientStep {
   GradientStep(Context& context, ParameterSet& parameters, const GradientOptions& options);
   ~GradientStep();
 
-  // Adds to every gradient that of scale * (sum of the losses of labelled tokens). Tokens and
-  // labels are below the vocabulary's size.
+  // Adds to every gradient that of scale * (sum of the losses of labelled tokens, and what the
+  // options add to it). Tokens and labels are below the vocabulary's size.
   void Run(const PackedModel& model, const TrainingBatch& batch, float scale);
   // Only the losses.
   void RunForward(const PackedModel& model, const TrainingBatch& batch);
@@ -45,8 +40,11 @@ class GradientStep {
   // Of the last pass: ln p(label) for each labelled token, 0 for the others; and how many rows each
   // expert had.
   std::span<const double> log_probs() const { return log_probs_.span(); }
-  // [MoE layer][expert].
+  // [MoE layer][expert]; MTP layers last, if they were passed.
   const std::vector<std::vector<int64_t>>& load() const { return load_; }
+  // Of the MTP layers in the last Run: sum of the losses and how many there were.
+  double mtp_loss() const { return mtp_loss_; }
+  int64_t mtp_labelled() const { return mtp_labelled_; }
 
  private:
   struct Storage;
@@ -54,26 +52,18 @@ class GradientStep {
   void ForwardBlocks(const PackedModel& model, Recompute recompute);
   void Normalize(const PackedModel& model);
   void LossAndGradient(const PackedModel& model, const TrainingBatch& batch, float scale);
-  void BackwardBlocks(const PackedModel& model);
-  void Keep(const float* stream, AlignedBuffer<float>& to) const;
-  void CountLoad(const Block& block, const Workspace& work);
+  void PredictFurther(const PackedModel& model, const TrainingBatch& batch, float scale);
+  void BackwardBlocks(const PackedModel& model, float scale);
+  void CountLoad(const std::vector<int64_t>& load);
 
   Context& context_;
   ParameterSet& parameters_;
   GradientOptions options_;
-  std::vector<BlockParameters> block_parameters_;  // of each layer
+  std::vector<BlockPass> blocks_;
+  std::vector<MtpPass> mtp_;
+  PassWorkspace work_;
   std::unique_ptr<Storage> storage_;
   Batch batch_;
-  // Of a block: what is not kept stays empty, and is in again_ while the block's turn lasts.
-  struct Kept {
-    AlignedBuffer<float> input;
-    AlignedBuffer<float> middle;
-    Workspace mixer;
-    Workspace feed_forward;
-  };
-  std::vector<Kept> kept_;
-  Kept again_;
-  BackwardWorkspace work_;
   AlignedBuffer<float> x_;
   AlignedBuffer<float> dx_;
   AlignedBuffer<float> normed_;
@@ -81,7 +71,10 @@ class GradientStep {
   AlignedBuffer<float> cos_sin_;
   AlignedBuffer<float> lse_;
   AlignedBuffer<double> log_probs_;
+  AlignedBuffer<float> mtp_gradients_[2];  // of the outputs of MTP layers, in turn
   std::vector<std::vector<int64_t>> load_;
+  double mtp_loss_ = 0;
+  int64_t mtp_labelled_ = 0;
 };
 
 }  // namespace ringlet
