@@ -137,6 +137,24 @@ constexpr std::string_view kSmolLm2 = R"({
   "tie_word_embeddings": true, "vocab_size": 49152
 })";
 
+// Two groups of five layers, 102 million parameters of which 42 million see a token: the size at
+// which training is timed (bench/train_twin.py).
+constexpr std::string_view kHybrid100M = R"({
+  "eos_token_id": 1, "pad_token_id": 0, "head_dim": 64, "hidden_size": 768,
+  "intermediate_size": 1536, "max_position_embeddings": 4096, "moe_intermediate_size": 96,
+  "moe_shared_expert_intermediate_size": 96, "num_attention_heads": 12, "num_experts": 32,
+  "num_experts_per_tok": 2, "num_hidden_layers": 10, "num_key_value_heads": 3,
+  "rope_theta": 10000, "tie_word_embeddings": true, "vocab_size": 8192
+})";
+
+// As many parameters as a GPT-2 of 6 layers, hidden 512 and GELU of 2,048.
+constexpr std::string_view kDense23M = R"({
+  "eos_token_id": 1, "pad_token_id": 0, "first_k_dense_replace": 6, "head_dim": 64,
+  "hidden_size": 512, "intermediate_size": 1376, "max_position_embeddings": 4096,
+  "num_attention_heads": 8, "num_hidden_layers": 6, "num_key_value_heads": 8,
+  "rope_theta": 10000, "tie_word_embeddings": true, "vocab_size": 8192
+})";
+
 // Two groups of five layers and a remainder of one, one dense layer, four groups of experts.
 constexpr std::string_view kTinyHybrid = R"({
   "eos_token_id": 1, "pad_token_id": 0, "head_dim": 16, "hidden_size": 64,
@@ -193,6 +211,14 @@ constexpr std::array kPresets = {
            "SmolLM2-135M-Instruct: 30 softmax layers, dense",
            {kLlama3, kSmolLm2},
            kSmolLmTokens},
+    Preset{"hybrid-100m",
+           "102 million parameters: 8 lightning and 2 softmax layers, 32 experts; for training",
+           {kRingLinear, kHybrid100M},
+           kTinyTokens},
+    Preset{"dense-23m",
+           "23 million parameters: 6 softmax layers, dense; for training",
+           {kRingLinear, kAllSoftmax, kDense23M},
+           kTinyTokens},
     Preset{"tiny-hybrid",
            "11 layers in groups of 5 with a remainder, 16 experts; for tests",
            {kRingLinear, kTinyHybrid},

@@ -60,6 +60,16 @@ TEST(ModelStats, LingMini) {
   EXPECT_EQ(stats.tail_bytes_per_sequence, 0);
 }
 
+// Sizes chosen for measuring training.
+TEST(ModelStats, TrainingShapes) {
+  const ModelStats hybrid = StatsOf("hybrid-100m");
+  EXPECT_EQ(hybrid.total, 102'308'864);
+  EXPECT_EQ(hybrid.active, 42'589'184);
+  const ModelStats dense = StatsOf("dense-23m");
+  EXPECT_EQ(dense.total, 23'174'400);
+  EXPECT_EQ(dense.active, dense.total);
+}
+
 // Totals that transformers reports for these models.
 TEST(ModelStats, DenseModels) {
   EXPECT_EQ(StatsOf("qwen3-8b").total, 8'190'735'360);
