@@ -13,6 +13,6 @@ if ! cmake --preset "$preset" -DRINGLET_TESTS="$tests" >"$log" 2>&1; then
   cat "$log" >&2
   exit 1
 fi
-# Lets ccache recognise the same source in another clone.
-export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+# Lets ccache recognise the same source in another clone, and use precompiled headers.
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 exec cmake --build "build/$preset" -j "${JOBS:-$(nproc)}" ${1:+--target} "$@"
