@@ -2,11 +2,19 @@
 # and, on x86-64, the same tests again as gemm_emulated_test with AVX-512 kernels whose intrinsics
 # are emulated (ops/simd/emulation.h; RINGLET_EMULATION turns that off).
 
+# ringlet_add_test_objects(name source): what several tests share.
+function(ringlet_add_test_objects name source)
+  add_library(${name} OBJECT ${source})
+  target_link_libraries(${name} PRIVATE ringlet_options ringlet_tensor ringlet_test_options)
+  ringlet_precompile(${name} TEST)
+endfunction()
+
+ringlet_add_test_objects(ringlet_isa_list testing/isa_list.cc)
 set(ringlet_emulate OFF)
 if(RINGLET_EMULATION AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(ringlet_emulate ON)
   # The library again, with emulated AVX-512 objects in place of the real ones.
-  ringlet_add_library(ringlet_ops_emulated SOURCES ${ringlet_ops_sources} DEPS ringlet_tensor)
+  ringlet_add_library(ringlet_ops_emulated SOURCES $<TARGET_OBJECTS:ringlet_ops> DEPS ringlet_tensor)
   get_property(kernels GLOBAL PROPERTY RINGLET_KERNEL_FILES)
   foreach(kernel ${kernels})
     get_filename_component(stem ${kernel} NAME_WE)
@@ -23,6 +31,8 @@ if(RINGLET_EMULATION AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
       endif()
     endforeach()
   endforeach()
+  ringlet_add_test_objects(ringlet_isa_list_emulated testing/isa_list.cc)
+  target_compile_definitions(ringlet_isa_list_emulated PRIVATE RINGLET_SIMD_EMULATED)
 endif()
 
 # All operator tests.
@@ -30,15 +40,15 @@ add_custom_target(op_tests)
 
 function(ringlet_add_op_test source)
   get_filename_component(stem ${source} NAME_WE)
-  add_library(${stem}_objects OBJECT ${source})
-  target_link_libraries(${stem}_objects PUBLIC ringlet_options)
-  ringlet_add_test(${stem} SOURCES $<TARGET_OBJECTS:${stem}_objects> testing/isa_list.cc
+  ringlet_add_test_objects(${stem}_objects ${source})
+  ringlet_add_test(${stem}
+    SOURCES $<TARGET_OBJECTS:${stem}_objects> $<TARGET_OBJECTS:ringlet_isa_list>
     DEPS ringlet_ops LABELS ops)
   add_dependencies(op_tests ${stem})
   if(ringlet_emulate)
     string(REPLACE _test _emulated_test emulated ${stem})
-    ringlet_add_test(${emulated} SOURCES $<TARGET_OBJECTS:${stem}_objects> testing/isa_list.cc
+    ringlet_add_test(${emulated}
+      SOURCES $<TARGET_OBJECTS:${stem}_objects> $<TARGET_OBJECTS:ringlet_isa_list_emulated>
       DEPS ringlet_ops_emulated LABELS ops)
-    target_compile_definitions(${emulated} PRIVATE RINGLET_SIMD_EMULATED)
   endif()
 endfunction()
