@@ -378,7 +378,7 @@ class LogprobsTest(CliTest):
         self.assertIsNone(found["logprobs"][0])
         self.assertTrue(all(x < 0 for x in found["logprobs"][1:]))
         self.assertEqual(len(found["last_row"]), 512)
-        self.assertAlmostEqual(sum(map(math.exp, found["last_row"])), 1, places=12)
+        self.assertAlmostEqual(sum(map(math.exp, found["last_row"])), 1, places=6)
         # last_row continues the list: the next token's log-probability is in it.
         longer = json.loads(self.score(tokens=self.TOKENS + [9]))
         self.assertAlmostEqual(longer["logprobs"][-1], found["last_row"][9], places=12)
