@@ -6,22 +6,11 @@
 #include <ctime>
 #include <functional>
 
+#include "base/sanitizer.h"
 #include "io/chat_template.h"
 
 namespace ringlet {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kInstrumented = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kInstrumented = true;
-#else
-constexpr bool kInstrumented = false;
-#endif
-#else
-constexpr bool kInstrumented = false;
-#endif
 
 // Sanitizers and unoptimized code multiply the frames of a recursion and the time.
 #ifdef NDEBUG
@@ -29,9 +18,10 @@ constexpr bool kOptimized = true;
 #else
 constexpr bool kOptimized = false;
 #endif
-constexpr bool kSlow = kInstrumented || !kOptimized;
+constexpr bool kSlow = kSanitized || !kOptimized;
 constexpr size_t kStackBytes = (kSlow ? 2048 : 256) << 10;
-constexpr double kSeconds = kSlow ? 20 : 1;
+// The address sanitizer clears and poisons what the greedy ones allocate: that takes longest.
+constexpr double kSeconds = kSlow ? 60 : 1;
 
 void RunOnSmallStack(std::function<void()> work) {
   pthread_attr_t attributes;

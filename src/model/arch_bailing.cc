@@ -97,15 +97,34 @@ FfnKind KindOfFfn(const ModelConfig& config, int64_t layer, int64_t dense_layers
   return config.moe.experts == 0 || layer < dense_layers ? FfnKind::kDense : FfnKind::kMoe;
 }
 
-// Every `group`-th layer is softmax attention, and so is a remainder that fills no group.
+// The mixers that `layer_types` lists one by one; empty: it is not there.
+std::vector<MixerKind> ListedMixers(ConfigReader& reader, int64_t layers) {
+  const Json list = reader.OptionalAny("layer_types");
+  std::vector<MixerKind> mixers;
+  if (list.is_null()) return mixers;
+  for (const Json& type : list) {
+    if (type == "linear_attention") mixers.push_back(MixerKind::kLightning);
+    if (type == "full_attention") mixers.push_back(MixerKind::kSoftmax);
+  }
+  if (!list.is_array() || std::ssize(list) != layers || std::ssize(mixers) != layers) {
+    reader.FailAt("layer_types",
+                  fmt::format("{} times \"linear_attention\" or \"full_attention\"", layers));
+  }
+  return mixers;
+}
+
+// Every `group`-th layer is softmax attention, and so is a remainder that fills no group; unless
+// the layers are listed.
 void MapLayers(ConfigReader& reader, int64_t group, ModelConfig& config) {
   const int64_t layers = reader.Integer("num_hidden_layers", 1, kMaxLayers);
   const int64_t dense_layers =
       config.moe.experts == 0 ? layers : reader.Integer("first_k_dense_replace", 0, kMaxLayers);
+  const std::vector<MixerKind> listed = ListedMixers(reader, layers);
   if (!reader.ok()) return;
   for (int64_t l = 0; l < layers; ++l) {
     const bool softmax = (l + 1) % group == 0 || l >= layers / group * group;
-    config.layers.push_back({.mixer = softmax ? MixerKind::kSoftmax : MixerKind::kLightning,
+    const MixerKind counted = softmax ? MixerKind::kSoftmax : MixerKind::kLightning;
+    config.layers.push_back({.mixer = listed.empty() ? counted : listed[static_cast<size_t>(l)],
                              .ffn = KindOfFfn(config, l, dense_layers)});
   }
 }
@@ -139,6 +158,7 @@ void MapBailingMoeLinearV2(ConfigReader& reader, ModelConfig& config) {
 void MapBailingMoeV2(ConfigReader& reader, ModelConfig& config) {
   MapBailing(reader, config);
   reader.MustBe("layer_group_size", 1, "linear layers in this architecture");
+  reader.Refuse({"layer_types"}, "linear layers in this architecture");
   MapLayers(reader, 1, config);
 }
 

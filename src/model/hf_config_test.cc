@@ -70,6 +70,9 @@ TEST(HfConfig, LayerKinds) {
   EXPECT_EQ(Kinds(Mapped("tiny-hybrid", R"({"num_hidden_layers": 4, "layer_group_size": 2,
                                             "first_k_dense_replace": 3})")),
             "LdSdLdSm");
+  EXPECT_EQ(Kinds(Mapped("tiny-hybrid", R"({"num_hidden_layers": 2,
+                            "layer_types": ["full_attention", "linear_attention"]})")),
+            "SdLm");
   EXPECT_EQ(Kinds(Mapped("tiny-hybrid", R"({"num_hidden_layers": 5, "first_k_dense_replace": 0})")),
             "LmLmLmLmSm");
   EXPECT_EQ(Kinds(Mapped("tiny-hybrid", R"({"num_hidden_layers": 5, "num_experts": null})")),
@@ -352,6 +355,9 @@ const BadConfig kBadConfigs[] = {
      "layer_types: found", kNo},
     {"LayerTypesTooFew", "tiny-qwen3", R"({"layer_types": ["full_attention"]})",
      "layer_types: found", kNo},
+    {"MixersTooFew", "tiny-hybrid", R"({"layer_types": ["full_attention"]})", "layer_types: found"},
+    {"MixersUnknown", "tiny-hybrid", R"({"num_hidden_layers": 1, "layer_types": ["mamba"]})",
+     "layer_types: found"},
     {"GroupSizeMissing", "tiny-hybrid", R"({"layer_group_size": null})",
      "layer_group_size: found nothing"},
     {"GroupSizeZero", "tiny-hybrid", R"({"layer_group_size": 0})", "layer_group_size: found 0"},

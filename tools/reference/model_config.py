@@ -162,7 +162,8 @@ def parse(config):
         rotary_dim=rotary_dim,
         inv_freq=inv_freq,
         rope_scale=rope_scale,
-        softmax_layer=softmax_layers(layers, group_size),
+        softmax_layer=[t == "full_attention" for t in config.get("layer_types") or []]
+        or softmax_layers(layers, group_size),
         moe_layer=[i >= first_moe for i in range(layers)],
         norm_groups=config.get("group_norm_size", 1),
         moe=moe,

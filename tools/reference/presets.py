@@ -170,6 +170,10 @@ PRESETS = {
     "remainder": Preset(
         "13 layers in groups of 5: the last 3 are softmax", _hybrid(num_hidden_layers=13)
     ),
+    "all_linear": Preset(
+        "4 linear layers and no other",
+        _hybrid(num_hidden_layers=4, layer_types=4 * ["linear_attention"]),
+    ),
     "heads6": Preset(
         "6 heads, 2 of keys: slopes of no power of two, 3 norm groups, e_score_correction_bias",
         _hybrid(num_attention_heads=6, hidden_size=192, group_norm_size=3),

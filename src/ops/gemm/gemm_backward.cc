@@ -8,8 +8,8 @@
 namespace ringlet {
 namespace {
 
-// Outputs of dw that a task computes at once, against one panel of x.
-constexpr int64_t kTaskOutputs = 96;
+// Outputs of dw that a task computes at once, against one strip of x.
+constexpr int64_t kTaskOutputs = 192;
 // Columns of dy that a task transposes.
 constexpr int64_t kTransposeColumns = 64;
 // Floats of packed operands that are held at once.
@@ -17,7 +17,7 @@ constexpr int64_t kWaveFloats = int64_t{4} << 20;
 
 int64_t Ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// A block of a job's rows, and where its operands lie in the scratch: x as panels of packed
+// A block of a job's rows, and where its operands lie in the scratch: x as strips of packed
 // "weights", dy transposed as prepared "rows".
 struct Unit {
   const WeightGradientJob* job;
@@ -32,23 +32,23 @@ struct Shape {
   const GemmBackwardKernels* pack;
   bool bf16;
 
-  int64_t PanelBytes(int64_t rows) const {
-    return ringlet::PanelBytes(bf16 ? PackedFormat::kBf16 : PackedFormat::kF32, {}, rows);
+  int64_t StripBytes(int64_t rows) const {
+    return bf16 ? Ceil(rows, 2) * pack->strip * 4 : rows * pack->strip * 4;
   }
+  int64_t Strips(int64_t k) const { return Ceil(k, pack->strip); }
   int64_t RowBytes(int64_t rows) const {
     return Ceil(bf16 ? gemm->bf16_row_bytes(rows) : rows * 4, 64) * 64;
   }
 };
 
-void PackPanel(const Shape& shape, const Unit& unit, int64_t panel) {
+void PackStrip(const Shape& shape, const Unit& unit, int64_t strip) {
   const float* const* rows = unit.job->x.data() + unit.first;
-  std::byte* out = unit.x + panel * shape.PanelBytes(unit.rows);
+  const int64_t column = strip * shape.pack->strip;
+  std::byte* out = unit.x + strip * shape.StripBytes(unit.rows);
   if (shape.bf16) {
-    shape.pack->pack_bf16(rows, unit.rows, panel * kPanel, unit.job->k,
-                          reinterpret_cast<uint16_t*>(out));
+    shape.pack->pack_bf16(rows, unit.rows, column, unit.job->k, reinterpret_cast<uint16_t*>(out));
   } else {
-    shape.pack->pack_f32(rows, unit.rows, panel * kPanel, unit.job->k,
-                         reinterpret_cast<float*>(out));
+    shape.pack->pack_f32(rows, unit.rows, column, unit.job->k, reinterpret_cast<float*>(out));
   }
 }
 
@@ -73,33 +73,25 @@ void PackTransposed(const Shape& shape, const Unit& unit, int64_t strip) {
   }
 }
 
-// dw of outputs [first, first + kTaskOutputs) against one panel of inputs, over consecutive units
+// dw of outputs [first, first + kTaskOutputs) against one strip of inputs, over consecutive units
 // of one job.
-void Multiply(const Shape& shape, std::span<const Unit> units, int64_t first, int64_t panel,
+void Multiply(const Shape& shape, std::span<const Unit> units, int64_t first, int64_t strip,
               bool add) {
   const WeightGradientJob& job = *units[0].job;
-  const int64_t count = std::min(kTaskOutputs, job.n - first);
-  const int64_t columns = std::min(kPanel, job.k - panel * kPanel);
-  alignas(64) float tile[kTaskOutputs * kPanel];
-  float* outputs[kTaskOutputs];
-  const std::byte* inputs[kTaskOutputs];
-  for (int64_t i = 0; i < count; ++i) outputs[i] = tile + i * kPanel;
+  const int64_t column = strip * shape.pack->strip;
   for (const Unit& unit : units) {
-    for (int64_t i = 0; i < count; ++i) {
-      inputs[i] = unit.dy + (first + i) * shape.RowBytes(unit.rows);
-    }
-    const GemmTile product{
-        .panel = unit.x + panel * shape.PanelBytes(unit.rows),
-        .quant = {},
-        .k = unit.rows,
-        .inputs = inputs,
-        .outputs = outputs,
-        .rows = count,
-        .columns = static_cast<int>(columns),
+    const GradientTile tile{
+        .strip = unit.x + strip * shape.StripBytes(unit.rows),
+        .dy = unit.dy + first * shape.RowBytes(unit.rows),
+        .dy_bytes = shape.RowBytes(unit.rows),
+        .rows = unit.rows,
+        .outputs = std::min(kTaskOutputs, job.n - first),
+        .columns = std::min(shape.pack->strip, job.k - column),
+        .dw = job.dw + first * job.k + column,
+        .dw_stride = job.k,
+        .add = add || unit.first > 0,
     };
-    (shape.bf16 ? shape.gemm->tile_bf16 : shape.gemm->tile_f32)(product);
-    shape.pack->put(tile, count, columns, add || unit.first > 0,
-                    job.dw + first * job.k + panel * kPanel, job.k);
+    (shape.bf16 ? shape.pack->multiply_bf16 : shape.pack->multiply_f32)(tile);
   }
 }
 
@@ -109,33 +101,33 @@ void RunWave(Context& context, const Shape& shape, std::span<const Unit> units, 
     size_t unit;
     size_t count;  // units; 0: pack x, 1: pack dy, or of one job to multiply
     int64_t first;
-    int64_t panel;
+    int64_t strip;
   };
   std::vector<Task> packs;
   std::vector<Task> products;
   for (size_t u = 0; u < units.size(); ++u) {
     const WeightGradientJob& job = *units[u].job;
-    for (int64_t p = 0; p < Ceil(job.k, kPanel); ++p) packs.push_back({u, 0, 0, p});
+    for (int64_t p = 0; p < shape.Strips(job.k); ++p) packs.push_back({u, 0, 0, p});
     for (int64_t p = 0; p < Ceil(job.n, kTransposeColumns); ++p) packs.push_back({u, 1, 0, p});
     if (u > 0 && units[u - 1].job == units[u].job) continue;
     size_t count = 1;
     while (u + count < units.size() && units[u + count].job == units[u].job) ++count;
     for (int64_t n = 0; n < job.n; n += kTaskOutputs) {
-      for (int64_t p = 0; p < Ceil(job.k, kPanel); ++p) products.push_back({u, count, n, p});
+      for (int64_t p = 0; p < shape.Strips(job.k); ++p) products.push_back({u, count, n, p});
     }
   }
   context.pool.ParallelFor(static_cast<int64_t>(packs.size()), [&](int64_t i, int) {
     const Task& task = packs[static_cast<size_t>(i)];
-    (task.count == 0 ? PackPanel : PackTransposed)(shape, units[task.unit], task.panel);
+    (task.count == 0 ? PackStrip : PackTransposed)(shape, units[task.unit], task.strip);
   });
   context.pool.ParallelFor(static_cast<int64_t>(products.size()), [&](int64_t i, int) {
     const Task& task = products[static_cast<size_t>(i)];
-    Multiply(shape, units.subspan(task.unit, task.count), task.first, task.panel, add);
+    Multiply(shape, units.subspan(task.unit, task.count), task.first, task.strip, add);
   });
 }
 
 int64_t UnitBytes(const Shape& shape, const Unit& unit) {
-  return Ceil(unit.job->k, kPanel) * shape.PanelBytes(unit.rows) +
+  return shape.Strips(unit.job->k) * shape.StripBytes(unit.rows) +
          unit.job->n * shape.RowBytes(unit.rows);
 }
 
@@ -168,7 +160,7 @@ void WeightGradient(Context& context, PackedFormat format, bool add,
     auto* at = reinterpret_cast<std::byte*>(context.SharedScratch(static_cast<size_t>(bytes / 4)));
     for (size_t u = begin; u < end; ++u) {
       units[u].x = at;
-      units[u].dy = at + Ceil(units[u].job->k, kPanel) * shape.PanelBytes(units[u].rows);
+      units[u].dy = at + shape.Strips(units[u].job->k) * shape.StripBytes(units[u].rows);
       at += UnitBytes(shape, units[u]);
     }
     RunWave(context, shape, std::span(units).subspan(begin, end - begin), add);

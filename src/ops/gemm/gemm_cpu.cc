@@ -22,10 +22,6 @@ namespace {
 #include "ops/simd/vec.inl.h"
 
 constexpr int kPanelVectors = static_cast<int>(kPanel) / kLanes;
-// Rows and vectors of a register block: 6 x 2 of 8 lanes, 6 x 4 of 16 lanes.
-constexpr int kBlockRows = 6;
-constexpr int kBlockVectors = kLanes == 16 ? 4 : (kLanes == 8 ? 2 : 4);
-
 // Asks for `bytes` bytes of a panel before they are needed, `ahead` bytes after `p`: between two
 // misses there is more work than the processor looks ahead. Must go upwards through the panel: the
 // processor's own prefetching follows, and one line out of order costs a fifth of the speed.
@@ -35,6 +31,8 @@ RINGLET_INLINE void ReadAhead(const std::byte* p, int64_t ahead, int64_t bytes) 
 }
 // Further ahead is slower, measured (bench/README.md).
 constexpr int64_t kReadAhead = 768;
+
+#include "ops/gemm/gemm_float_weights.inl.h"
 
 #include "ops/gemm/gemm_float.inl.h"
 #include "ops/gemm/gemm_fp8.inl.h"

@@ -160,6 +160,10 @@ std::vector<Field<R>> EvaluationFields() {
                       "Steps between measurements of held-out loss; 0: none")),
       Free(Integer<R>("tokens", RINGLET_RUN_AT(evaluation.tokens), 1, kMaxTokens,
                       "Held-out tokens it is measured on")),
+      Free(
+          Text<R>("data", RINGLET_RUN_AT(evaluation.data),
+                  "A directory of tokenized text that is not trained on; empty: what `ringlet data "
+                  "shards --held-out` kept of each [[data]]")),
   };
 }
 

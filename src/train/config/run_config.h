@@ -87,6 +87,7 @@ struct CheckpointSettings {
 struct EvaluationSettings {
   int64_t every_steps = 500;  // 0: never
   int64_t tokens = 65536;
+  std::string data;  // a directory; empty: the held-out part of each source
 };
 
 // The model that a run ends with: a mean of its last weights (train/optim/merge.h).

@@ -55,6 +55,7 @@ Result<std::shared_ptr<const ShardSet>> ShardSet::Open(const std::string& direct
     const auto sum = CheckedAdd(tokens, shard->header().tokens);
     if (!sum) return BadInput(shard->source(), "tokens", "more than 2^64 in all", "fewer");
     tokens = *sum;
+    set->text_bytes_ += entry.text_bytes;
     set->first_.push_back(tokens);
     for (const uint64_t value :
          {shard->header().tokens, shard->header().tokens_hash, shard->header().offsets_hash}) {

@@ -24,6 +24,10 @@ class ShardSet {
   const DataManifest& manifest() const { return manifest_; }
   const std::vector<std::shared_ptr<const Shard>>& shards() const { return shards_; }
   uint64_t tokens() const { return first_.back(); }
+  // Bytes of text; the tokens that end documents have none.
+  double BytesPerToken() const {
+    return static_cast<double>(text_bytes_) / static_cast<double>(tokens());
+  }
   // A hash of the vocabulary and of every token: of what is read, not of where it lies.
   uint64_t fingerprint() const { return fingerprint_; }
 
@@ -44,6 +48,7 @@ class ShardSet {
   std::vector<std::shared_ptr<const Shard>> shards_;
   std::vector<uint64_t> first_;  // of each shard, then the number of tokens
   uint64_t fingerprint_ = 0;
+  uint64_t text_bytes_ = 0;
 };
 
 // The manifest of a finished data directory.

@@ -35,6 +35,22 @@ double SumOfLosses(std::span<const double> log_probs) {
   return sum;
 }
 
+using Loads = std::vector<std::vector<int64_t>>;
+
+void AddLoads(const Loads& load, Loads* sum) {
+  sum->resize(load.size());
+  for (size_t layer = 0; layer < load.size(); ++layer) {
+    (*sum)[layer].resize(load[layer].size());
+    for (size_t e = 0; e < load[layer].size(); ++e) (*sum)[layer][e] += load[layer][e];
+  }
+}
+
+// -1 where there is no such number.
+int64_t IntegerOf(const Json& state, const char* key) {
+  const auto found = state.find(key);
+  return found != state.end() && found->is_number_integer() ? found->get<int64_t>() : -1;
+}
+
 // Of a parameter in a checkpoint's file, which stays mapped.
 Result<std::span<const float>> ValuesOf(const Safetensors& file, const Parameter& parameter) {
   const StoredTensor* tensor = file.Find(parameter.name);
@@ -96,26 +112,24 @@ std::string TrainingRun::Describe() const {
   return fmt::format("{}, {} layers", model_config().architecture, model_config().layers.size());
 }
 
+Result<std::shared_ptr<const ShardSet>> TrainingRun::Open(const std::string& path,
+                                                          Split split) const {
+  const std::string place = ConfigPath(config_, path);
+  RINGLET_ASSIGN_OR_RETURN(auto set, ShardSet::Open(place, split));
+  if (set->manifest().vocab_size <= static_cast<uint64_t>(model_config().vocab)) return set;
+  return BadInput(place, "vocabulary", fmt::format("{} tokens", set->manifest().vocab_size),
+                  fmt::format("at most the model's {}", model_config().vocab));
+}
+
 Status TrainingRun::OpenData() {
   std::vector<MixtureSource> train;
   std::vector<MixtureSource> heldout;
-  uint64_t bytes = 0;
-  uint64_t tokens = 0;
   for (const DataSettings& data : config_.data) {
-    const std::string path = ConfigPath(config_, data.path);
-    RINGLET_ASSIGN_OR_RETURN(auto set, ShardSet::Open(path, Split::kTrain));
-    if (set->manifest().vocab_size > static_cast<uint64_t>(model_config().vocab)) {
-      return BadInput(path, "vocabulary", fmt::format("{} tokens", set->manifest().vocab_size),
-                      fmt::format("at most the model's {}", model_config().vocab));
-    }
+    RINGLET_ASSIGN_OR_RETURN(auto set, Open(data.path, Split::kTrain));
     const bool has_heldout = !set->manifest().Of(Split::kHeldOut).empty();
     train.push_back({.data = std::move(set), .weight = data.weight});
-    if (!has_heldout) continue;
-    RINGLET_ASSIGN_OR_RETURN(auto held, ShardSet::Open(path, Split::kHeldOut));
-    for (const ShardEntry& entry : held->manifest().Of(Split::kHeldOut)) {
-      bytes += entry.text_bytes;
-      tokens += entry.tokens;
-    }
+    if (!has_heldout || !config_.evaluation.data.empty()) continue;
+    RINGLET_ASSIGN_OR_RETURN(auto held, Open(data.path, Split::kHeldOut));
     heldout.push_back({.data = std::move(held), .weight = data.weight});
   }
   const auto seed = static_cast<uint64_t>(config_.seed);
@@ -124,10 +138,24 @@ Status TrainingRun::OpenData() {
                              Sampler::Create(train, config_.stages[i].sequence, seed + i));
     samplers_.push_back(std::move(sampler));
   }
-  if (tokens == 0) return Status::Ok();
-  heldout_bytes_per_token_ = static_cast<double>(bytes) / static_cast<double>(tokens);
+  if (!config_.evaluation.data.empty()) {
+    RINGLET_ASSIGN_OR_RETURN(auto set, Open(config_.evaluation.data, Split::kTrain));
+    heldout.push_back({.data = std::move(set)});
+  }
+  return OpenHeldOut(std::move(heldout));
+}
+
+Status TrainingRun::OpenHeldOut(std::vector<MixtureSource> sources) {
+  if (sources.empty()) return Status::Ok();
+  double bytes = 0;  // of a token of the mixture
+  double weight = 0;
+  for (const MixtureSource& source : sources) {
+    bytes += source.weight * source.data->BytesPerToken();
+    weight += source.weight;
+  }
+  heldout_bytes_per_token_ = bytes / weight;
   RINGLET_ASSIGN_OR_RETURN(Sampler sampler,
-                           Sampler::Create(heldout, config_.stages[0].sequence, 0));
+                           Sampler::Create(std::move(sources), config_.stages.front().sequence, 0));
   heldout_ = std::move(sampler);
   return Status::Ok();
 }
@@ -167,14 +195,7 @@ void TrainingRun::Accumulate(const std::vector<TrainingBatch>& micro_batches,
     loss += SumOfLosses(gradients_->log_probs());
     mtp_loss += gradients_->mtp_loss();
     mtp_labelled += gradients_->mtp_labelled();
-    const std::vector<std::vector<int64_t>>& load = gradients_->load();
-    outcome->load.resize(load.size());
-    for (size_t layer = 0; layer < load.size(); ++layer) {
-      outcome->load[layer].resize(load[layer].size());
-      for (size_t e = 0; e < load[layer].size(); ++e) {
-        outcome->load[layer][e] += load[layer][e];
-      }
-    }
+    AddLoads(gradients_->load(), &outcome->load);
   }
   outcome->loss = loss * scale;
   if (mtp_labelled > 0) outcome->mtp_loss = mtp_loss / static_cast<double>(mtp_labelled);
@@ -183,8 +204,7 @@ void TrainingRun::Accumulate(const std::vector<TrainingBatch>& micro_batches,
 double TrainingRun::OpsOf(const TrainingBatch& batch) const {
   double ops = 0;
   for (size_t d = 0; d < batch.starts.size(); ++d) {
-    const int64_t end = d + 1 < batch.starts.size() ? batch.starts[d + 1] : batch.rows();
-    const int64_t rows = end - batch.starts[d];
+    const int64_t rows = batch.EndOf(d) - batch.starts[d];
     ops += 3 * CostOfStep(model_, {.rows = rows, .logit_rows = rows}).ops();
   }
   return ops;
@@ -238,6 +258,7 @@ void TrainingRun::Update(const StepOutcome& outcome) {
   size_t layer = 0;
   for (Parameter& parameter : parameters_->all()) {
     if (parameter.trained) continue;
+    if (layer == outcome.load.size()) break;  // MTP layers that are left alone
     UpdateExpertBias(outcome.load[layer++], config_.balance.rule, rate,
                      std::span(parameter.value, static_cast<size_t>(parameter.size())));
   }
@@ -301,18 +322,19 @@ Status TrainingRun::Restore(const StoredCheckpoint& checkpoint) {
   RINGLET_ASSIGN_OR_RETURN(const std::string_view text, checkpoint.Text("state.json"));
   RINGLET_ASSIGN_OR_RETURN(const Json state, ParseJson(text, source));
   const std::string wanted = fmt::format("{:016x}", RunFingerprint(config_));
-  const std::string found = state.value("fingerprint", std::string());
+  if (!state.is_object()) return BadInput(source, "", JsonBrief(state), "the state of a run");
+  const Json found = state.value("fingerprint", Json());
   if (found != wanted) {
-    return BadInput(source, "fingerprint", found,
+    return BadInput(source, "fingerprint", JsonBrief(found),
                     wanted +
                         ": settings that decide the weights were changed since this checkpoint; "
                         "give the run another name, or change them back");
   }
-  step_ = state.value("step", int64_t{-1});
-  updates_ = state.value("updates", int64_t{-1});
-  tokens_ = state.value("tokens", int64_t{-1});
+  step_ = IntegerOf(state, "step");
+  updates_ = IntegerOf(state, "updates");
+  tokens_ = IntegerOf(state, "tokens");
   const Json positions = state.value("data", Json::array());
-  if (step_ != checkpoint.step() || updates_ < 0 || tokens_ < 0 ||
+  if (step_ != checkpoint.step() || updates_ < 0 || tokens_ < 0 || !positions.is_array() ||
       positions.size() != samplers_.size()) {
     return BadInput(source, "step", JsonBrief(state), "the state of a run");
   }

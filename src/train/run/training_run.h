@@ -74,7 +74,10 @@ class TrainingRun {
       : config_(config), context_(context), guard_(config.guard) {}
 
   Status BuildModel();
+  // A data directory whose tokens the model has.
+  Result<std::shared_ptr<const ShardSet>> Open(const std::string& path, Split split) const;
   Status OpenData();
+  Status OpenHeldOut(std::vector<MixtureSource> sources);
   Sampler& SamplerOf(int64_t step);
   Status DrawStep(std::vector<TrainingBatch>* micro_batches);
   void Accumulate(const std::vector<TrainingBatch>& micro_batches, StepOutcome* outcome);

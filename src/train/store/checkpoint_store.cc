@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include "base/hasher.h"
 #include "io/safetensors_header.h"
 #include "train/store/manifest.h"
 
@@ -91,20 +92,17 @@ Status CheckParts(const std::vector<Part>& parts, const std::string& path) {
 
 Result<uint64_t> WritePart(const Part& part, const std::string& path, FileSystem& files) {
   RINGLET_ASSIGN_OR_RETURN(const std::unique_ptr<OutputFile> file, files.Create(path));
-  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash(XXH3_createState(),
-                                                                      XXH3_freeState);
-  RINGLET_CHECK(hash != nullptr, "out of memory");
-  XXH3_64bits_reset(hash.get());
+  Hasher hash;
   for (std::span<const std::byte> rest : part.pieces) {
     while (!rest.empty()) {
       const auto piece = rest.first(std::min(rest.size(), kPiece));
-      XXH3_64bits_update(hash.get(), piece.data(), piece.size());
+      hash.Add(piece);
       RINGLET_RETURN_IF_ERROR(file->Write(piece));
       rest = rest.subspan(piece.size());
     }
   }
   RINGLET_RETURN_IF_ERROR(file->SyncAndClose());
-  return XXH3_64bits_digest(hash.get());
+  return hash.Digest();
 }
 
 }  // namespace
