@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that #include lines respect the layers of src/ (docs/architecture.md).
+"""Checks that #include lines respect the layers of src/ (docs/architecture.md), and that no two
+headers define a type of the same name: the linker would take one's functions for the other's.
 
     tools/check_layers.py [ROOT]
 
@@ -43,6 +44,7 @@ CONFINED = [
 ]
 
 SUFFIXES = {".h", ".cc", ".cu", ".cuh"}
+TYPE = re.compile(r"(?:class|struct|enum class) (\w+)(?: final)?(?: : .*)? \{")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 
 
@@ -98,15 +100,32 @@ def check_tree(root):
     return problems
 
 
+def check_names(root):
+    """Types that several headers define outside other types, as "file: what"."""
+    places = {}
+    problems = []
+    for path in sorted((root / "src").rglob("*.h")):
+        if path.name.endswith(".inl.h"):  # of one instruction set's namespace
+            continue
+        name = path.relative_to(root).as_posix()
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if not (match := TYPE.match(line)):
+                continue
+            first = places.setdefault(match.group(1), name)
+            if first != name:
+                problems.append(f"{name}: {match.group(1)} is the name of a type in {first}")
+    return problems
+
+
 def main():
     default = pathlib.Path(__file__).resolve().parent.parent
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    problems = check_tree(root)
+    problems = check_tree(root) + check_names(root)
     for problem in problems:
         print(problem)
     if problems:
         sys.exit(1)
-    print("layers: every include points downwards")
+    print("layers: every include points downwards, every type has its own name")
 
 
 if __name__ == "__main__":

@@ -66,6 +66,14 @@ class LayersTest(ScratchTest):
         self.assertEqual(self.problems("src/ops/simd/x.h", "<immintrin.h>"), [])
         self.assertEqual(len(self.problems("src/nn/mlp.cc", "<immintrin.h>")), 1)
 
+    def test_types_have_names_of_their_own(self):
+        self.write("src/engine/sampler.h", "class Sampler {\n  struct Draw {\n};\n")
+        self.write("src/train/batch.h", "struct Batch {\n  struct Draw {\nclass Sampler;\n")
+        self.assertEqual(check_layers.check_names(self.root), [])
+        self.write("src/train/sampler.h", "class Sampler final : public Source {\n};\n")
+        self.assertEqual(check_layers.check_names(self.root), [
+            "src/train/sampler.h: Sampler is the name of a type in src/engine/sampler.h"])
+
     def test_third_party_headers_are_confined(self):
         for header in ("<nlohmann/json.hpp>", "<CLI/CLI.hpp>", "<pcre2.h>", "<utf8proc.h>"):
             with self.subTest(header):

@@ -67,9 +67,9 @@ Result<std::unique_ptr<Trainer>> Trainer::Open(const RunConfig& config,
 }
 
 Status Trainer::Resume(const RunConfig& config) {
-  KeepRule rule{.keep = config.checkpoint.keep,
-                .keep_every = config.checkpoint.keep_every,
-                .steps = MergedSteps(config)};
+  RetentionRule rule{.keep = config.checkpoint.keep,
+                     .keep_every = config.checkpoint.keep_every,
+                     .steps = MergedSteps(config)};
   RINGLET_ASSIGN_OR_RETURN(CheckpointStore store,
                            CheckpointStore::Open(directory_ + "/checkpoints", rule));
   store_.emplace(std::move(store));

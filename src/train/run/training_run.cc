@@ -134,8 +134,8 @@ Status TrainingRun::OpenData() {
   }
   const auto seed = static_cast<uint64_t>(config_.seed);
   for (size_t i = 0; i < config_.stages.size(); ++i) {
-    RINGLET_ASSIGN_OR_RETURN(Sampler sampler,
-                             Sampler::Create(train, config_.stages[i].sequence, seed + i));
+    RINGLET_ASSIGN_OR_RETURN(DataSampler sampler,
+                             DataSampler::Create(train, config_.stages[i].sequence, seed + i));
     samplers_.push_back(std::move(sampler));
   }
   if (!config_.evaluation.data.empty()) {
@@ -154,18 +154,19 @@ Status TrainingRun::OpenHeldOut(std::vector<MixtureSource> sources) {
     weight += source.weight;
   }
   heldout_bytes_per_token_ = bytes / weight;
-  RINGLET_ASSIGN_OR_RETURN(Sampler sampler,
-                           Sampler::Create(std::move(sources), config_.stages.front().sequence, 0));
+  RINGLET_ASSIGN_OR_RETURN(
+      DataSampler sampler,
+      DataSampler::Create(std::move(sources), config_.stages.front().sequence, 0));
   heldout_ = std::move(sampler);
   return Status::Ok();
 }
 
-Sampler& TrainingRun::SamplerOf(int64_t step) {
+DataSampler& TrainingRun::SamplerOf(int64_t step) {
   return samplers_[static_cast<size_t>(&config_.StageOf(step) - config_.stages.data())];
 }
 
 Status TrainingRun::DrawStep(std::vector<TrainingBatch>* micro_batches) {
-  Sampler& sampler = SamplerOf(step_ + 1);
+  DataSampler& sampler = SamplerOf(step_ + 1);
   const int64_t sequences = std::max<int64_t>(1, config_.batch_tokens / sampler.length());
   const int64_t at_once = std::max<int64_t>(1, config_.micro_batch_tokens / sampler.length());
   PackedSequence sequence;
@@ -299,7 +300,7 @@ CheckpointContents TrainingRun::Save() const {
   CheckpointContents contents;
   contents.step = step_;
   Json positions = Json::array();
-  for (const Sampler& sampler : samplers_) positions.push_back(sampler.SavePosition());
+  for (const DataSampler& sampler : samplers_) positions.push_back(sampler.SavePosition());
   const Json state = {
       {"step", step_},     {"updates", updates_},
       {"tokens", tokens_}, {"fingerprint", fmt::format("{:016x}", RunFingerprint(config_))},

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "train/config/run_config.h"
-#include "train/data/sampler.h"
+#include "train/data/data_sampler.h"
 #include "train/log/run_log.h"
 #include "train/optim/spike_guard.h"
 #include "train/step/gradient_step.h"
@@ -78,7 +78,7 @@ class TrainingRun {
   Result<std::shared_ptr<const ShardSet>> Open(const std::string& path, Split split) const;
   Status OpenData();
   Status OpenHeldOut(std::vector<MixtureSource> sources);
-  Sampler& SamplerOf(int64_t step);
+  DataSampler& SamplerOf(int64_t step);
   Status DrawStep(std::vector<TrainingBatch>* micro_batches);
   void Accumulate(const std::vector<TrainingBatch>& micro_batches, StepOutcome* outcome);
   void Update(const StepOutcome& outcome);
@@ -94,8 +94,8 @@ class TrainingRun {
   PackedModel model_;
   AlignedBuffer<float> mean_;  // AdamW's moments
   AlignedBuffer<float> square_;
-  std::vector<Sampler> samplers_;  // of each stage
-  std::optional<Sampler> heldout_;
+  std::vector<DataSampler> samplers_;  // of each stage
+  std::optional<DataSampler> heldout_;
   double heldout_bytes_per_token_ = 0;
   SpikeGuard guard_;
   int64_t step_ = 0;

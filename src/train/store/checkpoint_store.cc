@@ -126,7 +126,8 @@ Result<std::shared_ptr<const Safetensors>> StoredCheckpoint::Tensors(
   return Safetensors::Parse(found->second->bytes(), path_ + "/" + file, found->second);
 }
 
-Result<CheckpointStore> CheckpointStore::Open(const std::string& directory, const KeepRule& rule,
+Result<CheckpointStore> CheckpointStore::Open(const std::string& directory,
+                                              const RetentionRule& rule,
                                               std::shared_ptr<FileSystem> files) {
   RINGLET_CHECK(rule.keep >= 1, "the newest checkpoint stays");
   RINGLET_RETURN_IF_ERROR(files->MakeDirectory(directory));

@@ -63,7 +63,7 @@ struct DamagedCheckpoint {
 
 // Which checkpoints stay when a new one was saved: the newest `keep` (at least 1), those whose step
 // is a multiple of `keep_every` (0: none), and those of `steps`, ascending.
-struct KeepRule {
+struct RetentionRule {
   int64_t keep = 3;
   int64_t keep_every = 0;
   std::vector<int64_t> steps = {};
@@ -73,7 +73,7 @@ class CheckpointStore {
  public:
   // Makes the directory when its parent is there, and locks it while the store lives. Errors:
   // another process has it (kResource), the operating system.
-  static Result<CheckpointStore> Open(const std::string& directory, const KeepRule& rule,
+  static Result<CheckpointStore> Open(const std::string& directory, const RetentionRule& rule,
                                       std::shared_ptr<FileSystem> files = PosixFileSystem());
 
   // Steps of all checkpoints, ascending, damaged ones too.
@@ -94,8 +94,8 @@ class CheckpointStore {
   Status RemoveAfter(int64_t step);
 
  private:
-  CheckpointStore(std::string directory, const KeepRule& rule, std::shared_ptr<FileSystem> files,
-                  DirectoryLock lock)
+  CheckpointStore(std::string directory, const RetentionRule& rule,
+                  std::shared_ptr<FileSystem> files, DirectoryLock lock)
       : directory_(std::move(directory)),
         rule_(rule),
         files_(std::move(files)),
@@ -110,7 +110,7 @@ class CheckpointStore {
   Status Prune();
 
   std::string directory_;
-  KeepRule rule_;
+  RetentionRule rule_;
   std::shared_ptr<FileSystem> files_;
   DirectoryLock lock_;
 };

@@ -90,7 +90,7 @@ class CheckpointStoreTest : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(directory_); }
 
-  CheckpointStore Open(const KeepRule& rule = {},
+  CheckpointStore Open(const RetentionRule& rule = {},
                        std::shared_ptr<FileSystem> files = PosixFileSystem()) {
     Result<CheckpointStore> store = CheckpointStore::Open(directory_, rule, std::move(files));
     EXPECT_TRUE(store.ok()) << store.status().message();
@@ -209,7 +209,7 @@ TEST_F(CheckpointStoreTest, AnyFailureLeavesThePreviousCheckpoint) {
     bool reached_end = false;
     for (int fail_at = 0; !reached_end; ++fail_at) {
       fs::remove_all(directory_);
-      const KeepRule rule = {.keep = 1, .keep_every = 0};
+      const RetentionRule rule = {.keep = 1, .keep_every = 0};
       {
         CheckpointStore store = Open(rule);
         Save(&store, 1);

@@ -1,4 +1,4 @@
-#include "train/data/sampler.h"
+#include "train/data/data_sampler.h"
 
 #include <algorithm>
 #include <numeric>
@@ -37,8 +37,9 @@ TEST(Permutation, IsFixed) {
 
 class SamplerTest : public ::testing::Test {
  protected:
-  static Sampler Make(std::vector<MixtureSource> sources, int64_t length = 16, uint64_t seed = 7) {
-    auto sampler = Sampler::Create(std::move(sources), length, seed);
+  static DataSampler Make(std::vector<MixtureSource> sources, int64_t length = 16,
+                          uint64_t seed = 7) {
+    auto sampler = DataSampler::Create(std::move(sources), length, seed);
     EXPECT_TRUE(sampler.ok()) << sampler.status().message();
     return *std::move(sampler);
   }
@@ -46,7 +47,7 @@ class SamplerTest : public ::testing::Test {
     return OpenData(MakeData(dir_, name, TestTexts(seed, count, 50)));
   }
   static std::string Error(std::vector<MixtureSource> sources, int64_t length) {
-    return Sampler::Create(std::move(sources), length, 1).status().message();
+    return DataSampler::Create(std::move(sources), length, 1).status().message();
   }
 
   TempDir dir_;
@@ -68,7 +69,7 @@ TEST_F(SamplerTest, SequencesAreTheDocumentsPacked) {
   }
   ASSERT_EQ(stream.size(), data->tokens());
   for (const int64_t length : {1, 16, 333}) {
-    const Sampler sampler = Make({{data, 1}}, length);
+    const DataSampler sampler = Make({{data, 1}}, length);
     PackedSequence sequence;
     for (uint64_t i = 0; i < 2 * sampler.EpochSequences(0); ++i) {
       ASSERT_TRUE(sampler.At(i, sequence).ok());
@@ -89,7 +90,7 @@ TEST_F(SamplerTest, SequencesAreTheDocumentsPacked) {
 
 TEST_F(SamplerTest, EachEpochVisitsEachChunkOnceInANewOrder) {
   const auto data = Data("a", 1);
-  const Sampler sampler = Make({{data, 1}});
+  const DataSampler sampler = Make({{data, 1}});
   const uint64_t chunks = sampler.EpochSequences(0);
   ASSERT_EQ(chunks, data->tokens() / 16);
   std::vector<uint64_t> before;
@@ -120,7 +121,7 @@ TEST_F(SamplerTest, EachEpochVisitsEachChunkOnceInANewOrder) {
 TEST_F(SamplerTest, SharesAreExactInEveryWindow) {
   const std::vector<MixtureSource> sources = {
       {Data("a", 1), 0.7}, {Data("b", 2), 0.2}, {Data("c", 3), 0.1}};
-  const Sampler sampler = Make(sources);
+  const DataSampler sampler = Make(sources);
   const std::vector<uint64_t> expected = {700, 200, 100};
   std::vector<uint64_t> numbers(3);  // sequences of each source so far
   PackedSequence sequence;
@@ -128,8 +129,8 @@ TEST_F(SamplerTest, SharesAreExactInEveryWindow) {
   std::vector<size_t> before;
   for (uint64_t window = 0; window < 3; ++window) {
     std::vector<uint64_t> counts(3);
-    for (uint64_t i = 0; i < Sampler::kWindow; ++i) {
-      ASSERT_TRUE(sampler.At(window * Sampler::kWindow + i, sequence).ok());
+    for (uint64_t i = 0; i < DataSampler::kWindow; ++i) {
+      ASSERT_TRUE(sampler.At(window * DataSampler::kWindow + i, sequence).ok());
       order.push_back(sequence.source);
       EXPECT_EQ(sequence.epoch,
                 numbers[sequence.source]++ / sampler.EpochSequences(sequence.source));
@@ -150,20 +151,20 @@ TEST_F(SamplerTest, SharesAddUpForAnyWeights) {
   for (const std::vector<double>& weights : mixtures) {
     std::vector<MixtureSource> sources;
     for (const double weight : weights) sources.push_back({data, weight});
-    const Sampler sampler = Make(sources);
+    const DataSampler sampler = Make(sources);
     uint64_t sum = 0;
     const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
     for (size_t s = 0; s < weights.size(); ++s) {
       sum += sampler.Share(s);
       EXPECT_NEAR(static_cast<double>(sampler.Share(s)), weights[s] / total * 1000, 1);
     }
-    EXPECT_EQ(sum, Sampler::kWindow);
+    EXPECT_EQ(sum, DataSampler::kWindow);
   }
 }
 
 TEST_F(SamplerTest, ResumesWithTheNextTokenFromEveryPosition) {
   const std::vector<MixtureSource> sources = {{Data("a", 1), 3}, {Data("b", 2), 1}};
-  Sampler whole = Make(sources);
+  DataSampler whole = Make(sources);
   std::vector<PackedSequence> sequences;
   std::vector<std::string> positions;
   for (int i = 0; i < 1100; ++i) {
@@ -172,7 +173,7 @@ TEST_F(SamplerTest, ResumesWithTheNextTokenFromEveryPosition) {
   }
   for (size_t i = 0; i < positions.size(); ++i) {
     EXPECT_LT(positions[i].size(), 300u);
-    Sampler resumed = Make(sources);
+    DataSampler resumed = Make(sources);
     const auto saved = ParseJson(positions[i], "saved");
     const Status status = resumed.RestorePosition(*saved, "saved");
     ASSERT_TRUE(status.ok()) << status.message();
@@ -203,9 +204,9 @@ TEST_F(SamplerTest, SeedsDiffer) {
 TEST_F(SamplerTest, PositionsOfOtherDataAreRefused) {
   const auto a = Data("a", 1);
   const auto b = Data("b", 2);
-  Sampler sampler = Make({{a, 3}, {b, 1}});
+  DataSampler sampler = Make({{a, 3}, {b, 1}});
   const Json saved = sampler.SavePosition();
-  const auto error = [&](Sampler other, Json position) {
+  const auto error = [&](DataSampler other, Json position) {
     return other.RestorePosition(position, "saved").message();
   };
   EXPECT_EQ(error(Make({{a, 3}, {b, 1}}), saved), "");

@@ -39,7 +39,7 @@ struct PackedSequence {
   uint64_t begin = 0;  // the first token's place in the source
 };
 
-class Sampler {
+class DataSampler {
  public:
   static constexpr uint64_t kWindow = 1000;
   static constexpr int64_t kMaxLength = int64_t{1} << 30;
@@ -47,7 +47,8 @@ class Sampler {
 
   // Errors: no sources, more than kWindow, a weight that is not positive and finite or below
   // 1/kWindow of all, sources of different vocabularies, a source shorter than `length`.
-  static Result<Sampler> Create(std::vector<MixtureSource> sources, int64_t length, uint64_t seed);
+  static Result<DataSampler> Create(std::vector<MixtureSource> sources, int64_t length,
+                                    uint64_t seed);
 
   // Sequence number `index`, whatever the position; below kMaxPosition.
   Status At(uint64_t index, PackedSequence& sequence) const;
@@ -74,8 +75,8 @@ class Sampler {
     uint64_t number = 0;  // among the sequences of that source
   };
 
-  Sampler(std::vector<MixtureSource> sources, std::vector<uint64_t> shares, int64_t length,
-          uint64_t seed)
+  DataSampler(std::vector<MixtureSource> sources, std::vector<uint64_t> shares, int64_t length,
+              uint64_t seed)
       : sources_(std::move(sources)), shares_(std::move(shares)), length_(length), seed_(seed) {}
 
   uint64_t Length() const { return static_cast<uint64_t>(length_); }

@@ -1,4 +1,4 @@
-#include "train/data/sampler.h"
+#include "train/data/data_sampler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -36,7 +36,7 @@ Result<std::vector<uint64_t>> Shares(const std::vector<MixtureSource>& sources) 
   std::vector<uint64_t> shares(sources.size());
   std::vector<double> rest(sources.size());
   for (size_t s = 0; s < sources.size(); ++s) {
-    const double exact = sources[s].weight / total * static_cast<double>(Sampler::kWindow);
+    const double exact = sources[s].weight / total * static_cast<double>(DataSampler::kWindow);
     // 0.7 of 1000 must not become 699 for the last bit of a double.
     const double whole = std::floor(exact + 1e-9);
     shares[s] = static_cast<uint64_t>(whole);
@@ -46,19 +46,21 @@ Result<std::vector<uint64_t>> Shares(const std::vector<MixtureSource>& sources) 
   std::iota(order.begin(), order.end(), size_t{0});
   std::ranges::stable_sort(order, [&](size_t a, size_t b) { return rest[a] > rest[b]; });
   const uint64_t given = std::accumulate(shares.begin(), shares.end(), uint64_t{0});
-  for (uint64_t i = given; i < Sampler::kWindow; ++i) ++shares[order[(i - given) % order.size()]];
+  for (uint64_t i = given; i < DataSampler::kWindow; ++i)
+    ++shares[order[(i - given) % order.size()]];
   for (size_t s = 0; s < sources.size(); ++s) {
     if (shares[s] > 0) continue;
     return BadInput("mixture", Field(s, "weight"),
                     fmt::format("{} of {}", sources[s].weight, total),
-                    fmt::format("at least 1/{} of all", Sampler::kWindow));
+                    fmt::format("at least 1/{} of all", DataSampler::kWindow));
   }
   return shares;
 }
 
 }  // namespace
 
-Result<Sampler> Sampler::Create(std::vector<MixtureSource> sources, int64_t length, uint64_t seed) {
+Result<DataSampler> DataSampler::Create(std::vector<MixtureSource> sources, int64_t length,
+                                        uint64_t seed) {
   if (sources.empty() || sources.size() > kWindow) {
     return BadInput("mixture", "sources", fmt::to_string(sources.size()),
                     fmt::format("1 to {}", kWindow));
@@ -82,22 +84,22 @@ Result<Sampler> Sampler::Create(std::vector<MixtureSource> sources, int64_t leng
     }
   }
   RINGLET_ASSIGN_OR_RETURN(std::vector<uint64_t> shares, Shares(sources));
-  return Sampler(std::move(sources), std::move(shares), length, seed);
+  return DataSampler(std::move(sources), std::move(shares), length, seed);
 }
 
-uint64_t Sampler::Key(uint64_t purpose, uint64_t a, uint64_t b) const {
+uint64_t DataSampler::Key(uint64_t purpose, uint64_t a, uint64_t b) const {
   uint64_t key = seed_;
   for (const uint64_t part : {purpose, a, b}) key = Rng(key ^ part).Next();
   return key;
 }
 
-size_t Sampler::SourceOfSlot(uint64_t slot) const {
+size_t DataSampler::SourceOfSlot(uint64_t slot) const {
   size_t s = 0;
   while (slot >= shares_[s]) slot -= shares_[s++];
   return s;
 }
 
-Sampler::Draw Sampler::DrawOf(uint64_t index) const {
+DataSampler::Draw DataSampler::DrawOf(uint64_t index) const {
   const uint64_t window = index / kWindow;
   const uint64_t place = index % kWindow;
   const Permutation order(kWindow, Key(kWindowOrder, window, 0));
@@ -114,7 +116,7 @@ Sampler::Draw Sampler::DrawOf(uint64_t index) const {
   return draw;
 }
 
-Status Sampler::At(uint64_t index, PackedSequence& sequence) const {
+Status DataSampler::At(uint64_t index, PackedSequence& sequence) const {
   RINGLET_CHECK(index < kMaxPosition, "a position below the limit");
   const Draw draw = DrawOf(index);
   const ShardSet& data = *sources_[draw.source].data;
@@ -148,13 +150,13 @@ Status Sampler::At(uint64_t index, PackedSequence& sequence) const {
   return Status::Ok();
 }
 
-Status Sampler::Next(PackedSequence& sequence) {
+Status DataSampler::Next(PackedSequence& sequence) {
   RINGLET_RETURN_IF_ERROR(At(position_, sequence));
   ++position_;
   return Status::Ok();
 }
 
-Json Sampler::SavePosition() const {
+Json DataSampler::SavePosition() const {
   Json saved{{"version", 1}, {"sequence", position_}, {"length", length_}};
   // JSON readers lose the last bits of large numbers.
   saved["seed"] = fmt::format("{:016x}", seed_);
@@ -165,7 +167,7 @@ Json Sampler::SavePosition() const {
   return saved;
 }
 
-Status Sampler::RestorePosition(const Json& saved, const std::string& source) {
+Status DataSampler::RestorePosition(const Json& saved, const std::string& source) {
   const JsonFields fields(saved, source, "");
   RINGLET_RETURN_IF_ERROR(
       fields.ExpectObject({"version", "sequence", "length", "seed", "sources"}));
