@@ -100,6 +100,7 @@ Result<PackQuantized> PackQuantized::Parse(const Json& object, const std::string
   reader.Ignore({"quantization_status", "global_compression_ratio", "version"});
   reader.Refuse({"kv_cache_scheme"}, "scales of a KV cache stored in the checkpoint");
   reader.MustBe("sparsity_config", Json::object(), "sparse weights");
+  reader.Refuse({"moe_sparsity_config"}, "sparse weights");  // what 0.20 writes, as null
   reader.MustBe("transform_config", Json::object(), "transformed weights");
   const Json ignored = reader.OptionalAny("ignore");
   const Json* groups = reader.OptionalObject("config_groups");

@@ -15,7 +15,8 @@ namespace ringlet {
 namespace {
 
 constexpr std::string_view kConfig = R"({"quant_method": "compressed-tensors",
-  "format": "pack-quantized", "ignore": ["lm_head", "re:.*mlp\\.gate$"],
+  "format": "pack-quantized", "kv_cache_scheme": null, "moe_sparsity_config": null,
+  "ignore": ["lm_head", "re:.*mlp\\.gate$"],
   "config_groups": {
     "head": {"targets": ["re:out.*"], "weights": {"num_bits": 8, "group_size": 32,
              "strategy": "group", "type": "int"}},
@@ -57,6 +58,8 @@ TEST(PackQuantizedTest, RefusesWhatItDoesNotImplement) {
   EXPECT_NE(weights(R"({"type": "float"})").find("type"), std::string::npos);
   EXPECT_NE(weights(R"({"surprise": 1})").find("surprise"), std::string::npos);
   EXPECT_NE(ErrorOf(R"({"format": "marlin-24"})").find("format"), std::string::npos);
+  EXPECT_NE(ErrorOf(R"({"moe_sparsity_config": {"ratio": 0.5}})").find("moe_sparsity"),
+            std::string::npos);
   EXPECT_NE(ErrorOf(R"({"kv_cache_scheme": {"num_bits": 8}})").find("kv_cache"), std::string::npos);
   EXPECT_NE(ErrorOf(R"({"config_groups": {"rest": {"input_activations": {"num_bits": 8}}}})")
                 .find("input_activations"),
