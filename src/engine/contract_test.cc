@@ -25,6 +25,7 @@
 namespace ringlet {
 namespace {
 
+constexpr int kThreadStep = kSanitized ? 2 : 1;
 constexpr int64_t kLength = 210;  // three chunk boundaries, and a tail
 
 struct Case {
@@ -167,7 +168,7 @@ class ContractTest : public testing::TestWithParam<Case> {
 TEST_P(ContractTest, AnySplitOnAnyNumberOfThreads) {
   Rng rng(1);
   constexpr int kRounds = kSanitized ? 1 : 3;
-  for (int threads = 1; threads <= 4; ++threads) {
+  for (int threads = 1; threads <= 4; threads += kThreadStep) {
     for (int round = 0; round < kRounds; ++round) {
       Engine engine = MakeEngine(threads, 1 + static_cast<int64_t>(rng.Below(300)));
       Sequence sequence = engine.NewSequence();
@@ -180,12 +181,12 @@ TEST_P(ContractTest, AnySplitOnAnyNumberOfThreads) {
       }
     }
   }
-  EXPECT_EQ(checked_, 4 * kRounds * kLength);
+  EXPECT_EQ(checked_, 4 / kThreadStep * kRounds * kLength);
 }
 
 TEST_P(ContractTest, AnyBatch) {
   Rng rng(2);
-  for (int threads = 1; threads <= 4; ++threads) {
+  for (int threads = 1; threads <= 4; threads += kThreadStep) {
     Engine engine = MakeEngine(threads, 1 + static_cast<int64_t>(rng.Below(200)));
     constexpr size_t kSequences = 9;
     std::vector<Sequence> sequences;
@@ -206,7 +207,7 @@ TEST_P(ContractTest, AnyBatch) {
       if (all) break;
     }
   }
-  EXPECT_EQ(checked_, 4 * 9 * kLength);
+  EXPECT_EQ(checked_, 4 / kThreadStep * 9 * kLength);
 }
 
 TEST_P(ContractTest, ForksGoTheirOwnWays) {

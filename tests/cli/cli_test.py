@@ -26,6 +26,9 @@ BINARY = ""
 COMMANDS = ["run", "chat", "logprobs", "tokenize", "inspect", "new", "quantize", "data", "train",
             "bench", "info"]
 SECONDS = 300  # nothing takes a tenth of that, but machines may be busy
+# About how many times as long the program takes as a release build: tests that need a run which
+# takes a while make it that much smaller.
+SLOWNESS = int(os.environ.get("RINGLET_SLOWNESS", "1"))
 # Errors are one line, then perhaps a hint.
 ERROR = re.compile(r"\Aringlet: error: [^\n]+\n(ringlet: hint: [^\n]+\n)?\Z")
 

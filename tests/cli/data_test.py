@@ -97,8 +97,10 @@ class DataTest(cli_test.CliTest):
     def test_killed_runs_continue_to_the_same_bytes(self):
         pages = self.directory / "many.jsonl"
         line = json.dumps({"text": TEXT.read_text()})
-        pages.write_text("".join(f"{line[:-2]} {i}\"}}\n" for i in range(4000)))
-        command = self.shards("whole", pages, "--shard-tokens", 100000, "--threads", 1)
+        count = 4000 // cli_test.SLOWNESS
+        pages.write_text("".join(f"{line[:-2]} {i}\"}}\n" for i in range(count)))
+        options = ["--shard-tokens", 100000 // cli_test.SLOWNESS, "--threads", 1]
+        command = self.shards("whole", pages, *options)
         begin = time.monotonic()
         self.good(*command)
         seconds = time.monotonic() - begin
@@ -106,8 +108,7 @@ class DataTest(cli_test.CliTest):
         self.assertGreater(len(whole), 10)
         for i, sent in enumerate((signal.SIGKILL, signal.SIGKILL, signal.SIGINT)):
             out = f"killed{i}"
-            command = [cli_test.BINARY, *map(str, self.shards(out, pages, "--shard-tokens", 100000,
-                                                              "--threads", 1))]
+            command = [cli_test.BINARY, *map(str, self.shards(out, pages, *options))]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL,
                                        stderr=subprocess.DEVNULL)
             time.sleep(seconds * (i + 1) / 4)

@@ -41,10 +41,12 @@ def random_bf16(count):
     return bytes(data)
 
 
-def make_larger_model(small, directory):
-    """A Llama of 17 million weights, so that quantizing takes time; from the config of `small`."""
+def make_larger_model(small, directory, layers=5):
+    """A Llama so large that quantizing takes time; from the config of `small`.
+
+    Of 17 million weights with five layers."""
     config = json.loads((small / "config.json").read_text())
-    hidden, ffn, heads, vocab, layers = 512, 1536, 8, 256, 5
+    hidden, ffn, heads, vocab = 512, 1536, 8, 256
     config |= {"hidden_size": hidden, "intermediate_size": ffn, "num_attention_heads": heads,
                "num_key_value_heads": heads, "head_dim": hidden // heads, "vocab_size": vocab,
                "num_hidden_layers": layers, "tie_word_embeddings": False}
@@ -207,7 +209,8 @@ class ResumeTest(QuantizeTest):
         super().setUpClass()
         small = cls.directory / "llama"
         subprocess.run([cli_test.BINARY, "new", "tiny-llama", small, "--quiet"], check=True)
-        cls.larger = make_larger_model(small, cls.directory / "larger")
+        cls.larger = make_larger_model(small, cls.directory / "larger",
+                                       max(2, 5 // cli_test.SLOWNESS))
 
     def start(self, out):
         """Starts quantizing and returns when a first shard is there; it must not outrun this."""

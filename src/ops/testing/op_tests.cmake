@@ -1,12 +1,17 @@
-# ringlet_add_op_test(gemm/gemm_test.cc): a GoogleTest program gemm_test with the library's kernels
-# and, on x86-64, the same tests again as gemm_emulated_test with AVX-512 kernels whose intrinsics
-# are emulated (ops/simd/emulation.h; RINGLET_EMULATION turns that off).
+# ringlet_add_op_test(gemm/gemm_test.cc [BUSY]): a GoogleTest program gemm_test with the library's
+# kernels and, on x86-64, the same tests again as gemm_emulated_test with AVX-512 kernels whose
+# intrinsics are emulated (ops/simd/emulation.h; RINGLET_EMULATION turns that off).
 
-# ringlet_add_test_objects(name source): what several tests share.
+# ringlet_add_test_objects(name source [BUSY]): what several tests share. BUSY: it computes much
+# itself, as the magnitudes that errors are relative to.
 function(ringlet_add_test_objects name source)
+  cmake_parse_arguments(ARG "BUSY" "" "" ${ARGN})
   add_library(${name} OBJECT ${source})
   target_link_libraries(${name} PRIVATE ringlet_options ringlet_tensor ringlet_test_options)
-  ringlet_precompile(${name} TEST)
+  if(ARG_BUSY AND RINGLET_SANITIZE)  # other builds optimize every test
+    target_link_libraries(${name} PRIVATE ringlet_busy_options)
+  endif()
+  ringlet_precompile(${name} TEST ${ARGN})
 endfunction()
 
 ringlet_add_test_objects(ringlet_isa_list testing/isa_list.cc)
@@ -40,7 +45,7 @@ add_custom_target(op_tests)
 
 function(ringlet_add_op_test source)
   get_filename_component(stem ${source} NAME_WE)
-  ringlet_add_test_objects(${stem}_objects ${source})
+  ringlet_add_test_objects(${stem}_objects ${source} ${ARGN})
   ringlet_add_test(${stem}
     SOURCES $<TARGET_OBJECTS:${stem}_objects> $<TARGET_OBJECTS:ringlet_isa_list>
     DEPS ringlet_ops LABELS ops)
