@@ -193,7 +193,7 @@ void Engine::RunRows(std::span<const Feed> feeds, std::span<const int64_t> begin
     });
     batch.rows += counts[f];
   }
-  EmbedRows(feeds, begin, counts, batch);
+  EmbedFeeds(feeds, begin, counts, batch);
   for (size_t i = 0; i < packed.blocks.size(); ++i) {
     const bool last = i + 1 == packed.blocks.size();
     scratch.work.next = last ? std::vector{&packed.head} : FirstMatrices(packed.blocks[i + 1]);
@@ -212,8 +212,8 @@ void Engine::RunRows(std::span<const Feed> feeds, std::span<const int64_t> begin
   ComputeLogits(feeds, begin, counts);
 }
 
-void Engine::EmbedRows(std::span<const Feed> feeds, std::span<const int64_t> begin,
-                       std::span<const int64_t> counts, Batch& batch) {
+void Engine::EmbedFeeds(std::span<const Feed> feeds, std::span<const int64_t> begin,
+                        std::span<const int64_t> counts, Batch& batch) {
   std::vector<int32_t> ids;
   std::vector<int64_t> positions;
   for (size_t f = 0; f < feeds.size(); ++f) {
@@ -222,7 +222,8 @@ void Engine::EmbedRows(std::span<const Feed> feeds, std::span<const int64_t> beg
       positions.push_back(feeds[f].sequence->length() + i);
     }
   }
-  ringlet::EmbedRows(*context_, model_->packed(), ids, positions, &scratch_->x, &scratch_->cos_sin);
+  EmbedTokens(*context_, model_->packed(), ids, &scratch_->x);
+  PositionAngles(*context_, model_->packed(), positions, &scratch_->cos_sin);
   batch.cos_sin = scratch_->cos_sin.data();
 }
 

@@ -71,8 +71,8 @@ class Engine {
   // Computes rows [begin[f], begin[f] + counts[f]) of every feed together and appends their tokens.
   void RunRows(std::span<const Feed> feeds, std::span<const int64_t> begin,
                std::span<const int64_t> counts);
-  void EmbedRows(std::span<const Feed> feeds, std::span<const int64_t> begin,
-                 std::span<const int64_t> counts, Batch& batch);
+  void EmbedFeeds(std::span<const Feed> feeds, std::span<const int64_t> begin,
+                  std::span<const int64_t> counts, Batch& batch);
   void ComputeLogits(std::span<const Feed> feeds, std::span<const int64_t> begin,
                      std::span<const int64_t> counts);
 

@@ -10,10 +10,12 @@
 
 namespace ringlet {
 
-// x [rows, hidden] and cos_sin [rows, rotary_dim] of tokens, which are below the vocabulary's size,
-// at positions.
-void EmbedRows(Context& context, const PackedModel& model, std::span<const int32_t> tokens,
-               std::span<const int64_t> positions, AlignedBuffer<float>* x,
-               AlignedBuffer<float>* cos_sin);
+// x [tokens, hidden] of tokens, which are below the vocabulary's size.
+void EmbedTokens(Context& context, const PackedModel& model, std::span<const int32_t> tokens,
+                 AlignedBuffer<float>* x);
+
+// cos_sin [positions, rotary_dim].
+void PositionAngles(Context& context, const PackedModel& model, std::span<const int64_t> positions,
+                    AlignedBuffer<float>* cos_sin);
 
 }  // namespace ringlet

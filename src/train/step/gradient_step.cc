@@ -138,7 +138,8 @@ void GradientStep::Embed(const PackedModel& model, const TrainingBatch& batch,
                             .anchor = nullptr,
                             .next_anchor = storage_->anchors[d].data()});
   }
-  EmbedRows(context_, model, batch.tokens, positions, &x_, &cos_sin_);
+  EmbedTokens(context_, model, batch.tokens, &x_);
+  PositionAngles(context_, model, positions, &cos_sin_);
   batch_.cos_sin = cos_sin_.data();
 }
 

@@ -47,7 +47,7 @@ void MtpPass::Forward(const Inputs& in, const float* h, PassWorkspace& work) {
   Shift(in.tokens);
   rows_ = in.batch.rows;
   h_ = h;
-  EmbedRows(context_, in.model, ids_, std::vector<int64_t>(ids_.size(), 0), &embedded_, &angles_);
+  EmbedTokens(context_, in.model, ids_, &embedded_);
   joined_.Reset(static_cast<size_t>(2 * rows_ * hidden));
   const RmsNormArgs embed{.x = embedded_.data(),
                           .weight = mtp.embed_norm.data(),

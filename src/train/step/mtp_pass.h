@@ -69,7 +69,6 @@ class MtpPass {
   int64_t rows_ = 0;
   const float* h_ = nullptr;
   AlignedBuffer<float> embedded_;
-  AlignedBuffer<float> angles_;  // not used: the batch has them
   AlignedBuffer<float> joined_;  // [rows, 2 hidden]
   PreparedRows prepared_;
   AlignedBuffer<float> x_;  // the block's output
