@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -125,6 +126,13 @@ bool FileExists(const std::string& path) {
 bool IsDirectory(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+Status MakeDirectories(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (!error) return Status::Ok();
+  return Status(StatusCode::kIo, fmt::format("{}: cannot create: {}", path, error.message()));
 }
 
 Result<AtomicFile> AtomicFile::Create(const std::string& path) {

@@ -48,6 +48,8 @@ Result<std::string> ReadFile(const std::string& path, uint64_t max_bytes = uint6
 
 bool FileExists(const std::string& path);
 bool IsDirectory(const std::string& path);
+// The directory and those it lies in, where they do not exist.
+Status MakeDirectories(const std::string& path);
 
 // Writes `path` through a temporary beside it: Append any number of times, then Commit, which
 // syncs, renames and syncs the directory. Without Commit the destructor removes the temporary and

@@ -6,6 +6,14 @@
 
 namespace ringlet {
 
+uint64_t HashBytes(std::span<const std::byte> bytes, uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
+
+uint64_t HashText(std::string_view text, uint64_t seed) {
+  return HashBytes(std::as_bytes(std::span(text)), seed);
+}
+
 Hasher::Hasher() : state_(XXH3_createState()) {
   RINGLET_CHECK(state_ != nullptr, "out of memory");
   XXH3_64bits_reset(state_.get());

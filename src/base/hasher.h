@@ -1,14 +1,19 @@
-// Hasher: XXH3 (64 bits) of bytes that come in pieces. How they are divided does not matter.
+// XXH3 (64 bits): HashBytes of bytes at once, Hasher of bytes that come in pieces. How they are
+// divided does not matter.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 struct XXH3_state_s;
 
 namespace ringlet {
+
+uint64_t HashBytes(std::span<const std::byte> bytes, uint64_t seed = 0);
+uint64_t HashText(std::string_view text, uint64_t seed = 0);
 
 class Hasher {
  public:

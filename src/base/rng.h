@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string_view>
 
 namespace ringlet {
 
@@ -35,5 +36,13 @@ class Rng {
  private:
   uint64_t state_;
 };
+
+// A seed for what is called `name` (FNV-1a), so that its values do not depend on the order in which
+// things are drawn.
+inline uint64_t NameSeed(std::string_view name) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
+}
 
 }  // namespace ringlet

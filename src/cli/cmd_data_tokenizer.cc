@@ -1,6 +1,5 @@
 // ringlet data tokenizer: trains a byte-level BPE tokenizer.
 #include <chrono>
-#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -104,11 +103,7 @@ class DataTokenizerCommand : public Command {
   }
 
   Status Write(const TrainedBpe& bpe) const {
-    std::error_code error;
-    std::filesystem::create_directories(out_, error);
-    if (error) {
-      return Status(StatusCode::kIo, fmt::format("{}: cannot create: {}", out_, error.message()));
-    }
+    RINGLET_RETURN_IF_ERROR(MakeDirectories(out_));
     RINGLET_RETURN_IF_ERROR(WriteFile(out_ + "/tokenizer_config.json", TokenizerConfigJson(bpe)));
     return WriteFile(out_ + "/tokenizer.json", TokenizerJson(bpe));
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/format.h"
+#include "base/hasher.h"
 #include "base/memory.h"
 #include "cli/args.h"
 #include "cli/command.h"
@@ -158,9 +159,8 @@ class QuantizeCommand : public Command {
 
   // Names the tokens in the state of an interrupted run.
   static std::string TokensId(const std::vector<int32_t>& tokens) {
-    uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-    for (const int32_t token : tokens) hash = (hash ^ static_cast<uint32_t>(token)) * 0x100000001b3;
-    return fmt::format("{} tokens {:016x}", tokens.size(), hash);
+    return fmt::format("{} tokens {:016x}", tokens.size(),
+                       HashBytes(std::as_bytes(std::span(tokens))));
   }
 
   Result<LoadedModel> Load(const std::string& path, const GlobalOptions& globals) const {

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <xxhash.h>
+
+#include "base/hasher.h"
 
 namespace ringlet {
 namespace {
@@ -40,14 +41,12 @@ std::vector<std::string> Stamps(const std::string& path) {
   return stamps;
 }
 
-uint64_t Hash(const std::string& text) { return XXH3_64bits(text.data(), text.size()); }
-
 // Recognises the checkpoint's path, whatever it holds.
 std::string Stem(const Checkpoint& checkpoint) {
   std::error_code error;
   const fs::path path = fs::weakly_canonical(checkpoint.path, error);
   return fmt::format("{}-{:08x}", path.filename().string(),
-                     static_cast<uint32_t>(Hash(path.string())));
+                     static_cast<uint32_t>(HashText(path.string())));
 }
 
 }  // namespace
@@ -61,7 +60,7 @@ std::string PackCachePath(const std::string& directory, const Checkpoint& checkp
     const StoredTensor& tensor = *checkpoint.tensors->Find(name);
     identity += fmt::format("{} {} {}\n", name, Name(tensor.dtype), fmt::join(tensor.shape, "x"));
   }
-  return fmt::format("{}/{}-{:016x}{}", directory, Stem(checkpoint), Hash(identity), kSuffix);
+  return fmt::format("{}/{}-{:016x}{}", directory, Stem(checkpoint), HashText(identity), kSuffix);
 }
 
 void RemoveOldPacks(const std::string& keep, const Checkpoint& checkpoint) {

@@ -36,11 +36,8 @@ uint64_t BytesOf(const SafetensorsEntry& entry) {
   return count;
 }
 
-// FNV-1a, so that a tensor's values do not depend on the order of writing.
 uint64_t SeedOf(std::string_view name, uint64_t seed) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return Rng(hash ^ Rng(seed).Next()).Next();
+  return Rng(NameSeed(name) ^ Rng(seed).Next()).Next();
 }
 
 // Near-normal with variance 1: the sum of four 16-bit uniforms of one draw. Bounded by 3.47,

@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include "base/file.h"
+#include "base/hasher.h"
 #include "base/rng.h"
 #include "model/arch.h"
 #include "model/packed_file.h"
@@ -181,9 +181,7 @@ class RandomSource : public WeightSource {
     return residual ? spread / std::sqrt(2.0 * static_cast<double>(config_.layers.size())) : spread;
   }
 
-  uint64_t SeedOf(const std::string& name) const {
-    return XXH3_64bits_withSeed(name.data(), name.size(), options_.seed);
-  }
+  uint64_t SeedOf(const std::string& name) const { return HashText(name, options_.seed); }
 
   // Near-normal: the sum of four 16-bit uniforms.
   static void FillNormal(uint64_t seed, float mean, float spread, std::span<float> out) {

@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <xxhash.h>
 
+#include "base/hasher.h"
 #include "train/config/fields.h"
 #include "train/config/run_config.h"
 
@@ -121,7 +121,7 @@ uint64_t RunFingerprint(const RunConfig& config) {
   // Nothing before its end depends on how long such a run is: it may be made longer.
   if (config.schedule.kind == ScheduleKind::kWsm) decides.steps = 1;
   const std::string text = Text(decides, false);
-  return XXH3_64bits(text.data(), text.size());
+  return HashText(text);
 }
 
 std::string RunConfigReference() {

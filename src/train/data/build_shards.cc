@@ -6,9 +6,9 @@
 #include <system_error>
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include "base/file.h"
+#include "base/hasher.h"
 #include "train/data/document_tasks.h"
 #include "train/data/shard.h"
 #include "train/data/vocabulary_fingerprint.h"
@@ -38,7 +38,7 @@ std::string RunId(const Tokenizer& tokenizer, const std::vector<SourceFile>& fil
   for (const SourceFile& file : files) {
     text += fmt::format("\n{} {} {}", file.path, file.bytes, file.modified_ns);
   }
-  return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
+  return fmt::format("{:016x}", HashText(text));
 }
 
 struct TokenizedDocument {
@@ -62,12 +62,7 @@ class ShardBuild {
 
   Result<ShardBuildReport> Run() {
     RINGLET_RETURN_IF_ERROR(CheckOptions());
-    std::error_code error;
-    fs::create_directories(directory_, error);
-    if (error) {
-      return Status(StatusCode::kIo,
-                    fmt::format("{}: cannot create: {}", directory_, error.message()));
-    }
+    RINGLET_RETURN_IF_ERROR(MakeDirectories(directory_));
     RINGLET_ASSIGN_OR_RETURN(const DirectoryLock lock, DirectoryLock::Acquire(directory_));
     RINGLET_ASSIGN_OR_RETURN(const bool finished, Resume());
     if (finished) return std::move(report_);
@@ -199,8 +194,7 @@ class ShardBuild {
   TokenizedDocument TokenizeOne(const DocumentText& document) const {
     TokenizedDocument result;
     if (document.bad || IsBlank(document.text)) return result;
-    const uint64_t hash =
-        XXH3_64bits_withSeed(document.text.data(), document.text.size(), kHeldOutSeed);
+    const uint64_t hash = HashText(document.text, kHeldOutSeed);
     if (static_cast<double>(hash) < held_out_below_) result.split = Split::kHeldOut;
     if (InShard(document, result.split)) return result;
     Result<std::vector<int32_t>> ids = tokenizer_.Encode(document.text, SpecialTokens::kText);

@@ -7,11 +7,11 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/hasher.h"
 #include "base/text.h"
 #include "io/byte_reader.h"
 
@@ -50,11 +50,9 @@ std::string HeaderText(const ShardHeader& header) {
     add(value);
   }
   text.resize(kHashedHeader, '\0');
-  add(static_cast<uint64_t>(XXH3_64bits(text.data(), text.size())));
+  add(HashText(text));
   return text;
 }
-
-uint64_t Hash(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 Status BadHash(const std::string& source, std::string_view field, uint64_t found,
                uint64_t expected) {
@@ -85,7 +83,7 @@ Result<ShardHeader> ReadHeader(std::span<const std::byte> bytes, const std::stri
   }
   uint64_t stored = 0;
   std::memcpy(&stored, bytes.data() + kHashedHeader, sizeof(stored));
-  const uint64_t hash = Hash(bytes.first(kHashedHeader));
+  const uint64_t hash = HashBytes(bytes.first(kHashedHeader));
   if (hash != stored) return BadHash(source, "header", hash, stored);
   return header;
 }
@@ -139,7 +137,7 @@ std::span<const std::byte> Shard::OffsetBytes() const {
 }
 
 Status Shard::CheckOffsets() const {
-  const uint64_t hash = Hash(OffsetBytes());
+  const uint64_t hash = HashBytes(OffsetBytes());
   if (hash != header_.offsets_hash) {
     return BadHash(source_, "offsets", hash, header_.offsets_hash);
   }
@@ -201,7 +199,7 @@ Status Shard::Read(uint64_t begin, std::span<int32_t> out) const {
 }
 
 Status Shard::Verify() const {
-  const uint64_t hash = Hash(TokenBytes());
+  const uint64_t hash = HashBytes(TokenBytes());
   if (hash != header_.tokens_hash) return BadHash(source_, "tokens", hash, header_.tokens_hash);
   std::array<int32_t, kPiece> ids;
   for (uint64_t begin = 0; begin < header_.tokens; begin += kPiece) {
@@ -237,8 +235,8 @@ void ShardBuffer::Append(std::span<const int32_t> ids, uint64_t text_bytes) {
 Result<ShardHeader> ShardBuffer::Write(const std::string& path) {
   RINGLET_CHECK(header_.documents > 0, "a shard holds a document");
   tokens_.resize(Padded(tokens_.size()));
-  header_.tokens_hash = Hash(std::as_bytes(std::span(tokens_)));
-  header_.offsets_hash = Hash(std::as_bytes(std::span(offsets_)));
+  header_.tokens_hash = HashBytes(std::as_bytes(std::span(tokens_)));
+  header_.offsets_hash = HashBytes(std::as_bytes(std::span(offsets_)));
   RINGLET_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   RINGLET_RETURN_IF_ERROR(file.Append(HeaderText(header_)));
   RINGLET_RETURN_IF_ERROR(file.Append(std::as_bytes(std::span(tokens_))));

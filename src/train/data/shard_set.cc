@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/hasher.h"
 
 namespace ringlet {
 namespace {
@@ -66,7 +66,7 @@ Result<std::shared_ptr<const ShardSet>> ShardSet::Open(const std::string& direct
   if (set->shards_.empty()) {
     return BadInput(directory, Name(split), "no documents", "at least one");
   }
-  set->fingerprint_ = XXH3_64bits(identity.data(), identity.size() * sizeof(identity[0]));
+  set->fingerprint_ = HashBytes(std::as_bytes(std::span(identity)));
   return std::shared_ptr<const ShardSet>(std::move(set));
 }
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include <xxhash.h>
+#include "base/hasher.h"
 
 namespace ringlet {
 
@@ -17,7 +17,7 @@ uint64_t VocabularyFingerprint(const Tokenizer& tokenizer) {
     all += tokenizer.IsSpecial(id) ? 's' : tokenizer.IsToken(id) ? 't' : '-';
     all += bytes;
   }
-  return XXH3_64bits(all.data(), all.size());
+  return HashText(all);
 }
 
 }  // namespace ringlet

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include <xxhash.h>
+#include "base/hasher.h"
 
 namespace ringlet {
 
 void WordCounts::Add(std::string_view word, uint64_t count) {
   if (count == 0) return;
-  const uint64_t hash = XXH3_64bits(word.data(), word.size());
+  const uint64_t hash = HashText(word);
   const size_t mask = entries_.size() - 1;
   size_t slot = hash & mask;
   while (entries_[slot].count != 0) {

@@ -1,7 +1,6 @@
 #include "train/run/hf_export.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <vector>
 
 #include "base/file.h"
@@ -26,9 +25,7 @@ std::vector<std::byte> StoredBytes(const Parameter& parameter, const TensorPlace
 Status WriteModelDirectory(const std::string& directory, const ParameterSet& parameters,
                            const OrderedJson& config,
                            const std::map<std::string, std::string>& texts) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return Status(StatusCode::kIo, directory + ": " + error.message());
+  RINGLET_RETURN_IF_ERROR(MakeDirectories(directory));
   std::vector<SafetensorsEntry> entries;
   for (const Parameter& parameter : parameters.all()) {
     for (const TensorPlace& place : parameter.tensors) {

@@ -13,13 +13,6 @@
 namespace ringlet {
 namespace {
 
-// FNV-1a.
-uint64_t Hash(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
-
 Status LoadTensor(const TensorSource& tensors, const TensorPlace& place, float* out) {
   const StoredTensor* tensor = tensors.Find(place.name);
   const std::string source = tensors.path();
@@ -64,7 +57,7 @@ void InitializeWeights(ParameterSet& parameters, uint64_t seed, float spread) {
     }
     const bool writes =
         parameter.name.ends_with("attention.out") || parameter.name.ends_with("down");
-    Rng rng(Hash(parameter.name) ^ Rng(seed).Next());
+    Rng rng(NameSeed(parameter.name) ^ Rng(seed).Next());
     for (int64_t i = 0; i < parameter.size(); ++i) {
       parameter.value[i] = (writes ? residual : spread) * static_cast<float>(rng.Normal());
     }

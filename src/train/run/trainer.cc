@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include "base/file.h"
@@ -37,13 +36,6 @@ StepRecord RecordOf(const StepOutcome& outcome) {
   return record;
 }
 
-Status MakeDirectory(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return Status(StatusCode::kIo, path + ": " + error.message());
-  return Status::Ok();
-}
-
 }  // namespace
 
 std::vector<int64_t> MergedSteps(const RunConfig& config) {
@@ -58,18 +50,17 @@ std::vector<int64_t> MergedSteps(const RunConfig& config) {
 Result<std::unique_ptr<Trainer>> Trainer::Open(const RunConfig& config,
                                                const std::string& directory, Context& context,
                                                const TrainerOptions& options) {
-  std::unique_ptr<Trainer> trainer(new Trainer(directory, options));
+  std::unique_ptr<Trainer> trainer(new Trainer(directory, config, options));
   RINGLET_ASSIGN_OR_RETURN(trainer->run_, TrainingRun::Create(config, context));
-  RINGLET_RETURN_IF_ERROR(MakeDirectory(directory));
+  RINGLET_RETURN_IF_ERROR(MakeDirectories(directory));
   RINGLET_RETURN_IF_ERROR(trainer->Resume(config));
   RINGLET_RETURN_IF_ERROR(trainer->LogStart(context));
   return trainer;
 }
 
 Status Trainer::Resume(const RunConfig& config) {
-  RetentionRule rule{.keep = config.checkpoint.keep,
-                     .keep_every = config.checkpoint.keep_every,
-                     .steps = MergedSteps(config)};
+  RetentionRule rule{
+      .keep = config.checkpoint.keep, .keep_every = config.checkpoint.keep_every, .steps = merged_};
   RINGLET_ASSIGN_OR_RETURN(CheckpointStore store,
                            CheckpointStore::Open(directory_ + "/checkpoints", rule));
   store_.emplace(std::move(store));
@@ -125,7 +116,7 @@ bool Trainer::SaveIsDue() const {
   const CheckpointSettings& settings = run_->config().checkpoint;
   const int64_t step = run_->step();
   if (done() || step % settings.every_steps == 0) return true;
-  if (std::ranges::binary_search(MergedSteps(run_->config()), step)) return true;
+  if (std::ranges::binary_search(merged_, step)) return true;
   const double minutes = std::chrono::duration<double>(Clock::now() - saved_when_).count() / 60.0;
   return settings.every_minutes > 0 && minutes >= settings.every_minutes;
 }
@@ -150,7 +141,7 @@ Result<Trainer::Outcome> Trainer::Finish() {
   Outcome outcome;
   const RunConfig& config = run_->config();
   std::vector<StoredCheckpoint> merged;
-  for (const int64_t step : MergedSteps(config)) {
+  for (const int64_t step : merged_) {
     RINGLET_ASSIGN_OR_RETURN(StoredCheckpoint checkpoint, store_->Load(step));
     merged.push_back(std::move(checkpoint));
   }

@@ -23,6 +23,9 @@
 
 namespace ringlet {
 
+// The steps whose weights the run's end merges, ascending; the last is config.steps.
+std::vector<int64_t> MergedSteps(const RunConfig& config);
+
 struct TrainerOptions {
   double peak_ops = 0;    // of the machine, per second, for the log's share of it; 0: unknown
   std::string processor;  // for the log
@@ -37,9 +40,8 @@ class Trainer {
                                                const TrainerOptions& options);
 
   const TrainingRun& run() const { return *run_; }
-  int64_t resumed_at() const {
-    return resumed_at_;
-  }  // the checkpoint's step; 0: from the beginning
+  // The checkpoint's step; 0: from the beginning.
+  int64_t resumed_at() const { return resumed_at_; }
   // Checkpoints that were passed over because their bytes are not those that were written.
   const std::vector<DamagedCheckpoint>& damaged() const { return damaged_; }
   bool done() const { return run_->done(); }
@@ -60,8 +62,11 @@ class Trainer {
  private:
   using Clock = std::chrono::steady_clock;
 
-  Trainer(std::string directory, const TrainerOptions& options)
-      : directory_(std::move(directory)), options_(options), saved_when_(Clock::now()) {}
+  Trainer(std::string directory, const RunConfig& config, const TrainerOptions& options)
+      : directory_(std::move(directory)),
+        options_(options),
+        merged_(MergedSteps(config)),
+        saved_when_(Clock::now()) {}
 
   Status Resume(const RunConfig& config);
   Status LogStart(const Context& context);
@@ -70,6 +75,7 @@ class Trainer {
 
   std::string directory_;
   TrainerOptions options_;
+  std::vector<int64_t> merged_;  // steps
   std::unique_ptr<TrainingRun> run_;
   std::optional<CheckpointStore> store_;
   std::optional<RunLog> log_;
@@ -79,8 +85,5 @@ class Trainer {
   Clock::time_point saved_when_;
   double seconds_ = 0;  // of training
 };
-
-// The steps whose weights the run's end merges, ascending; the last is config.steps.
-std::vector<int64_t> MergedSteps(const RunConfig& config);
 
 }  // namespace ringlet

@@ -238,7 +238,7 @@ void TrainingRun::Update(const StepOutcome& outcome) {
   ++updates_;
   for (Parameter& parameter : parameters_->all()) {
     if (!parameter.trained) continue;
-    const int64_t at = parameter.value - parameters_->master().data();
+    const int64_t at = parameters_->OffsetOf(parameter);
     AdamW(context_, {
                         .grad = parameter.gradient,
                         .weight = parameter.value,
@@ -309,7 +309,7 @@ CheckpointContents TrainingRun::Save() const {
   contents.texts["run.toml"] = CanonicalToml(config_);
   contents.texts["config.json"] = model_json_.dump(2) + "\n";
   for (const Parameter& parameter : parameters_->all()) {
-    const int64_t at = parameter.value - parameters_->all().front().value;
+    const int64_t at = parameters_->OffsetOf(parameter);
     contents.tensors["weights"].push_back(TensorOf(parameter, parameter.value));
     if (!parameter.trained) continue;
     contents.tensors["mean"].push_back(TensorOf(parameter, mean_.data() + at));
@@ -355,7 +355,7 @@ Status TrainingRun::Restore(const StoredCheckpoint& checkpoint) {
     for (const Parameter& parameter : parameters_->all()) {
       if (!group.all && !parameter.trained) continue;
       RINGLET_ASSIGN_OR_RETURN(const std::span<const float> values, ValuesOf(*tensors, parameter));
-      std::ranges::copy(values, group.base + (parameter.value - parameters_->master().data()));
+      std::ranges::copy(values, group.base + parameters_->OffsetOf(parameter));
     }
   }
   Pack();

@@ -59,6 +59,8 @@ class ParameterSet {
   std::deque<Parameter>& all() { return parameters_; }
   const std::deque<Parameter>& all() const { return parameters_; }
   int64_t values() const { return static_cast<int64_t>(values_.size()); }
+  // Where the parameter's values begin in master() and its gradients in gradients().
+  int64_t OffsetOf(const Parameter& parameter) const { return parameter.value - values_.data(); }
   // Every master value and every gradient, one parameter after the other.
   std::span<float> master() { return {values_.data(), values_.size()}; }
   std::span<float> gradients() { return {gradients_.data(), gradients_.size()}; }

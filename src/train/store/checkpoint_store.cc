@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include "base/hasher.h"
 #include "io/safetensors_header.h"
@@ -267,7 +266,7 @@ Result<StoredCheckpoint> CheckpointStore::Load(int64_t step) const {
       return BadInput(path, "", fmt::format("{} bytes", mapped->bytes().size()),
                       fmt::format("{} bytes", file.bytes));
     }
-    const uint64_t hash = XXH3_64bits(mapped->bytes().data(), mapped->bytes().size());
+    const uint64_t hash = HashBytes(mapped->bytes());
     if (hash != file.xxh3) {
       return BadInput(path, "XXH3", fmt::format("{:016x}", hash),
                       fmt::format("{:016x}: the file is damaged", file.xxh3));

@@ -4,8 +4,8 @@
 #include <charconv>
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
+#include "base/hasher.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -30,7 +30,7 @@ std::string SelfHash(const Json& json) {
   Json rest = json;
   rest.erase("xxh3");
   const std::string text = rest.dump(-1, ' ', true, Json::error_handler_t::replace);
-  return Hex(XXH3_64bits(text.data(), text.size()));
+  return Hex(HashText(text));
 }
 
 Result<CheckpointFile> ReadFileEntry(const Json& entry, const std::string& source) {
