@@ -254,10 +254,11 @@ void Engine::ComputeLogits(std::span<const Feed> feeds, std::span<const int64_t>
                                                  .rows = batch_row,
                                                  .n = config.hidden,
                                                  .eps = static_cast<float>(config.norm_eps)});
-    scratch_->head_input.Assign(
-        {static_cast<int64_t>(count), config.hidden, norm.cost, [&](int64_t row, float* out) {
-           norm.fill(wanted[first + static_cast<size_t>(row)].batch_row, out);
-         }});
+    const auto fill = [&](int64_t row, float* out) {
+      norm.fill(wanted[first + static_cast<size_t>(row)].batch_row, out);
+    };
+    scratch_->head_input.Assign({static_cast<int64_t>(count), config.hidden, norm.cost, fill},
+                                scratch_->work.scratch->input);
     const PreparedRows& input =
         scratch_->head_input.For(*context_, packed.head, scratch_->work.observer);
     // The next step follows when a token has been chosen.

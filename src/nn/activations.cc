@@ -1,37 +1,37 @@
 #include "nn/activations.h"
 
-#include <algorithm>
 #include <vector>
 
 namespace ringlet {
 
-void Activations::Assign(const float* x, int64_t rows, int64_t k) {
+void Activations::Assign(const float* x, int64_t rows, int64_t k, PreparedSet& prepared) {
   x_ = x;
   rows_ = rows;
   k_ = k;
   source_.fill = nullptr;
-  std::fill(std::begin(ready_), std::end(ready_), false);
+  prepared_ = &prepared;
+  ready_.fill(false);
 }
 
-void Activations::Assign(RowSource source) {
+void Activations::Assign(RowSource source, PreparedSet& prepared) {
   values_.Reset(static_cast<size_t>(source.rows * source.k));
-  Assign(values_.data(), source.rows, source.k);
+  Assign(values_.data(), source.rows, source.k, prepared);
   source_ = std::move(source);
 }
 
 const PreparedRows& Activations::For(Context& context, PackedFormat weights) {
   const PackedFormat format = RowFormat(weights);
   const auto index = static_cast<size_t>(format);
-  if (!ready_[index]) {
-    if (source_.fill) {
-      PrepareRows(context, format, source_, values_.data(), &prepared_[index]);
-      source_.fill = nullptr;
-    } else {
-      PrepareRows(context, format, x_, rows_, k_, &prepared_[index]);
-    }
-    ready_[index] = true;
+  PreparedRows& prepared = (*prepared_)[index];
+  if (ready_[index]) return prepared;
+  if (source_.fill) {
+    PrepareRows(context, format, source_, values_.data(), &prepared);
+    source_.fill = nullptr;
+  } else {
+    PrepareRows(context, format, x_, rows_, k_, &prepared);
   }
-  return prepared_[index];
+  ready_[index] = true;
+  return prepared;
 }
 
 const PreparedRows& Activations::For(Context& context, const PackedMatrix& weights,

@@ -1,6 +1,7 @@
 // Activations: rows of fp32 values, prepared on demand for the weight formats that multiply them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/aligned.h"
@@ -9,12 +10,16 @@
 
 namespace ringlet {
 
+// Rows in each of the formats that weights multiply, by RowFormat.
+using PreparedSet = std::array<PreparedRows, 3>;
+
 class Activations {
  public:
-  // Names [rows, k] values, which must stay in place until the next Assign.
-  void Assign(const float* x, int64_t rows, int64_t k);
+  // Names [rows, k] values, which must stay in place until the next Assign. They are prepared in
+  // `prepared`, which others may use once these rows were multiplied.
+  void Assign(const float* x, int64_t rows, int64_t k, PreparedSet& prepared);
   // Rows that are computed together with their first preparation.
-  void Assign(RowSource source);
+  void Assign(RowSource source, PreparedSet& prepared);
 
   // The rows for weights of a format, prepared at the first call after Assign.
   const PreparedRows& For(Context& context, PackedFormat weights);
@@ -33,9 +38,8 @@ class Activations {
   int64_t k_ = 0;
   RowSource source_;  // without a function once its rows are computed
   AlignedBuffer<float> values_;
-  // By RowFormat.
-  bool ready_[3] = {false, false, false};
-  PreparedRows prepared_[3];
+  PreparedSet* prepared_ = nullptr;
+  std::array<bool, 3> ready_{};  // of *prepared_
 };
 
 }  // namespace ringlet

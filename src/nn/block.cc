@@ -15,11 +15,13 @@ void AddRows(Context& context, int64_t rows, int64_t n, const float* y, float* x
 // x += block(norm(x)) for a mixer or feed-forward block.
 template <typename Apply>
 void Residual(Context& context, const std::vector<float>& weight, float eps, int64_t rows,
-              Workspace& work, AlignedBuffer<float>& y, float* x, const Apply& apply) {
+              Workspace& work, float* x, const Apply& apply) {
   const auto n = static_cast<int64_t>(weight.size());
+  AlignedBuffer<float>& y = work.scratch->output;
   y.Reset(static_cast<size_t>(rows * n));
-  work.input.Assign(RmsNormRows(
-      context.isa, {.x = x, .weight = weight.data(), .rows = rows, .n = n, .eps = eps}));
+  work.input.Assign(
+      RmsNormRows(context.isa, {.x = x, .weight = weight.data(), .rows = rows, .n = n, .eps = eps}),
+      work.scratch->input);
   apply(y.data());
   AddRows(context, rows, n, y.data(), x);
 }
@@ -32,16 +34,14 @@ std::vector<const PackedMatrix*> FirstMatrices(const Block& block) {
 
 void ForwardMixer(Context& context, const Block& block, const Batch& batch, Workspace& work,
                   float* x) {
-  Residual(context, block.input_norm, block.eps, batch.rows, work, work.block_output, x,
-           [&](float* y) {
-             std::visit([&](const auto& mixer) { Forward(context, mixer, batch, work, y); },
-                        block.mixer);
-           });
+  Residual(context, block.input_norm, block.eps, batch.rows, work, x, [&](float* y) {
+    std::visit([&](const auto& mixer) { Forward(context, mixer, batch, work, y); }, block.mixer);
+  });
 }
 
 void ForwardFeedForward(Context& context, const Block& block, int64_t rows, Workspace& work,
                         float* x) {
-  Residual(context, block.post_norm, block.eps, rows, work, work.block_output, x, [&](float* y) {
+  Residual(context, block.post_norm, block.eps, rows, work, x, [&](float* y) {
     std::visit([&](const auto& ffn) { Forward(context, ffn, work, y); }, block.feed_forward);
   });
 }

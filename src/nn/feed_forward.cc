@@ -70,7 +70,7 @@ void Combine(Context& context, const Moe& moe, int64_t rows, int64_t hidden, con
       }
     }
     if (!moe.shared) return;
-    const float* shared = work.shared_projected.data() + row * hidden;
+    const float* shared = work.scratch->shared_projected.data() + row * hidden;
     for (int64_t c = 0; c < hidden; ++c) out[c] += shared[c];
   });
 }
@@ -95,7 +95,8 @@ void Forward(Context& context, const Mlp& mlp, Workspace& work, float* y) {
   const PreparedRows& input = work.input.For(context, mlp.gate_up, work.observer);
   ReadAhead(context, std::array{&mlp.down});
   Gemm(context, mlp.gate_up, input, work.wide.data());
-  work.inner.Assign(SwiGluRows(context.isa, work.wide.data(), rows, mlp.ffn()));
+  work.inner.Assign(SwiGluRows(context.isa, work.wide.data(), rows, mlp.ffn()),
+                    work.scratch->inner);
   const PreparedRows& inner = work.inner.For(context, mlp.down, work.observer);
   ReadAhead(context, work.next);
   Gemm(context, mlp.down, inner, y);
@@ -141,7 +142,7 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
   ReadAhead(context, down);
   Gemm(context, jobs);
 
-  work.inner.Assign(SwiGluRows(context.isa, work.wide.data(), total, ffn));
+  work.inner.Assign(SwiGluRows(context.isa, work.wide.data(), total, ffn), work.scratch->inner);
   jobs.clear();
   for (size_t e = 0; e < slots.size(); ++e) {
     if (slots[e].empty()) continue;
@@ -158,11 +159,12 @@ void Forward(Context& context, const Moe& moe, Workspace& work, float* y) {
   }
   if (moe.shared) {
     const int64_t shared_ffn = moe.shared->ffn();
-    work.shared_projected.Reset(static_cast<size_t>(rows * hidden));
-    work.shared_inner.Assign(SwiGluRows(context.isa, work.shared_wide.data(), rows, shared_ffn));
+    work.scratch->shared_projected.Reset(static_cast<size_t>(rows * hidden));
+    work.shared_inner.Assign(SwiGluRows(context.isa, work.shared_wide.data(), rows, shared_ffn),
+                             work.scratch->shared_inner);
     jobs.push_back(WholeJob(moe.shared->down,
                             work.shared_inner.For(context, moe.shared->down, work.observer),
-                            work.shared_projected.data()));
+                            work.scratch->shared_projected.data()));
   }
   ReadAhead(context, work.next);
   Gemm(context, jobs);

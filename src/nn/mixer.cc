@@ -83,7 +83,7 @@ void Forward(Context& context, const SoftmaxMixer& mixer, const Batch& batch, Wo
         return span.pages[static_cast<size_t>(position / kBlockPositions)].layer(mixer.layer);
       });
 
-  std::vector<std::byte const*>& blocks = work.block_pointers;
+  std::vector<const std::byte*>& blocks = work.scratch->block_pointers;
   blocks.clear();
   for (const BatchSpan& span : batch.spans) {
     for (const LayeredBlock& page : span.pages) blocks.push_back(page.layer(mixer.layer));
@@ -113,7 +113,7 @@ void Forward(Context& context, const SoftmaxMixer& mixer, const Batch& batch, Wo
                          .scale = mixer.spec.QueryScale(),
                          .rows = rows,
                      });
-  work.inner.Assign(work.mixed.data(), batch.rows, q_width);
+  work.inner.Assign(work.mixed.data(), batch.rows, q_width, work.scratch->inner);
   ProjectOut(context, mixer.out, work, y);
 }
 
@@ -127,7 +127,7 @@ void Forward(Context& context, const LightningMixer& mixer, const Batch& batch, 
         return span.chunks[static_cast<size_t>(chunk)].layer(mixer.layer);
       });
 
-  std::vector<const std::byte*>& blocks = work.block_pointers;
+  std::vector<const std::byte*>& blocks = work.scratch->block_pointers;
   blocks.clear();
   for (const BatchSpan& span : batch.spans) {
     for (const LayeredBlock& chunk : span.chunks) blocks.push_back(chunk.layer(mixer.layer));
@@ -155,15 +155,17 @@ void Forward(Context& context, const LightningMixer& mixer, const Batch& batch, 
                          .decay = &mixer.decay,
                          .feeds = feeds,
                      });
-  work.inner.Assign(GroupNormGateRows(context.isa, {
-                                                       .x = work.mixed.data(),
-                                                       .gate = work.gate.data(),
-                                                       .weight = mixer.group_norm.data(),
-                                                       .rows = batch.rows,
-                                                       .n = width,
-                                                       .groups = mixer.groups,
-                                                       .eps = spec.eps,
-                                                   }));
+  work.inner.Assign(GroupNormGateRows(context.isa,
+                                      {
+                                          .x = work.mixed.data(),
+                                          .gate = work.gate.data(),
+                                          .weight = mixer.group_norm.data(),
+                                          .rows = batch.rows,
+                                          .n = width,
+                                          .groups = mixer.groups,
+                                          .eps = spec.eps,
+                                      }),
+                    work.scratch->inner);
   ProjectOut(context, mixer.out, work, y);
 }
 

@@ -19,6 +19,7 @@ void BlockPass::Forward(Context& context, const Block& block, const Batch& batch
   Workspace& mixer = recompute == Recompute::kNone ? mixer_ : work.mixer;
   Workspace& feed_forward = all_again ? work.feed_forward : feed_forward_;
   mixer.keep_lse = true;
+  mixer.scratch = feed_forward.scratch = work.mixer.scratch;
   Keep(x, block, batch, input_);
   ForwardMixer(context, block, batch, mixer, x);
   if (!all_again) Keep(x, block, batch, middle_);

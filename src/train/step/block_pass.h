@@ -13,7 +13,9 @@ namespace ringlet {
 // What passes share, because blocks take turns: what is computed again, and values between the
 // operators of a backward pass.
 struct PassWorkspace {
-  Workspace mixer;
+  PassWorkspace() { feed_forward.scratch = mixer.scratch; }
+
+  Workspace mixer;  // its scratch serves what is kept, too
   Workspace feed_forward;
   AlignedBuffer<float> stream;  // the residual stream of a block that is computed again
   AlignedBuffer<float> middle;
