@@ -8,6 +8,8 @@
 #include "base/cpu_features.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "base/json.h"
+#include "base/memory.h"
 #include "cli/args.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -17,6 +19,7 @@
 #include "train/config/run_config.h"
 #include "train/config/run_model.h"
 #include "train/report/report.h"
+#include "train/run/memory_estimate.h"
 #include "train/run/trainer.h"
 
 namespace ringlet::cli {
@@ -54,7 +57,9 @@ class TrainCommand : public Command {
     args.Flag("--check", check_, "Only check the settings and print them");
     args.Flag("--report", report_, "Only draw the report of a run");
     args.Exclusive({"--check", "--report"});
-    args.Flag("--json", json_, "Print one JSON object for each step, as the log holds them");
+    args.Flag("--json", json_,
+              "Print one JSON object for each step, as the log holds them; with --check one "
+              "with the memory that the run needs");
   }
 
   Outcome Run(const GlobalOptions& globals) override {
@@ -68,15 +73,46 @@ class TrainCommand : public Command {
           BadInput("--steps", "", fmt::to_string(*steps_), "0 or more").message());
     }
     RINGLET_ASSIGN_OR_RETURN(const RunConfig config, ReadRunConfig(path_));
-    RINGLET_RETURN_IF_ERROR(ResolveRunModel(config).status().WithContext(path_));
-    if (check_) return Check(config);
-    return Train(config, globals);
+    const Result<RunModel> model = ResolveRunModel(config);
+    RINGLET_RETURN_IF_ERROR(model.status().WithContext(path_));
+    RINGLET_ASSIGN_OR_RETURN(const IsaChoice isa, ChooseIsa(globals));
+    const MemoryEstimate memory = EstimateMemory(config, model->config, isa);
+    if (check_) return Check(config, memory);
+    if (!globals.quiet) Warn(config, model->config, memory, isa);
+    return Train(config, isa, globals);
   }
 
  private:
-  static Outcome Check(const RunConfig& config) {
-    fmt::print("# Fingerprint {:016x}\n{}", RunFingerprint(config), CanonicalToml(config));
+  Outcome Check(const RunConfig& config, const MemoryEstimate& memory) const {
+    if (json_) {
+      const Json json = {{"fingerprint", fmt::format("{:016x}", RunFingerprint(config))},
+                         {"memory",
+                          {{"weights", memory.weights},
+                           {"packed", memory.packed},
+                           {"kept", memory.kept},
+                           {"work", memory.work},
+                           {"total", memory.total()}}}};
+      fmt::print("{}\n", json.dump());
+      return {};
+    }
+    fmt::print("# Fingerprint {:016x}\n# Memory about {}\n{}", RunFingerprint(config),
+               Describe(memory), CanonicalToml(config));
     return {};
+  }
+
+  // Of a run that needs more memory than there is.
+  static void Warn(const RunConfig& config, const ModelConfig& model, const MemoryEstimate& memory,
+                   const IsaChoice& isa) {
+    const uint64_t usable = UsableMemory();
+    if (static_cast<uint64_t>(memory.total()) <= usable) return;
+    RunConfig less = config;
+    less.recompute = Recompute::kBlock;
+    fmt::print(
+        stderr,
+        "ringlet: this needs about {}, and {} are free; recompute = \"block\" would need {}, "
+        "a smaller micro_batch_tokens less\n",
+        Describe(memory), FormatBytes(usable),
+        FormatBytes(static_cast<uint64_t>(EstimateMemory(less, model, isa).total())));
   }
 
   Outcome Report(const GlobalOptions& globals) const {
@@ -96,8 +132,7 @@ class TrainCommand : public Command {
     return path.extension() == ".toml" ? path.replace_extension().string() : path_ + ".run";
   }
 
-  Outcome Train(const RunConfig& config, const GlobalOptions& globals) {
-    RINGLET_ASSIGN_OR_RETURN(const IsaChoice isa, ChooseIsa(globals));
+  Outcome Train(const RunConfig& config, const IsaChoice& isa, const GlobalOptions& globals) {
     Context context(isa, ThreadCount(globals));
     const TrainerOptions options{
         .peak_ops = MatrixPeak(context, config.compute == Compute::kBf16),

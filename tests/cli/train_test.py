@@ -105,6 +105,15 @@ class TrainTest(cli_test.CliTest):
         text = self.good("train", self.config, "--check")
         self.assertIn('preset = "tiny-hybrid"', text)
         self.assertIn("weight_decay = 0.1", text)
+        self.assertIn("# Memory about ", text)
+        kept = {}
+        for recompute in ("none", "attention", "block"):
+            config = self.write(recompute, ("steps = 12", f'steps = 12\nrecompute = "{recompute}"'))
+            memory = json.loads(self.good("train", config, "--check", "--json"))["memory"]
+            self.assertEqual(sum(memory.values()), 2 * memory["total"])
+            kept[recompute] = memory["kept"]
+        self.assertGreater(kept["none"], kept["attention"])
+        self.assertGreater(kept["attention"], kept["block"])
         self.bad(1, "found no directory, expected the directory of a run",
                  "train", self.config, "--report")
 

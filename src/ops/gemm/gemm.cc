@@ -65,22 +65,26 @@ constexpr int64_t kPrepareCost = 4;
 
 }  // namespace
 
+int64_t PreparedRowBytes(const IsaChoice& isa, PackedFormat weights, int64_t k) {
+  const PackedFormat format = RowFormat(weights);
+  int64_t bytes = k * 4;
+  if (format == PackedFormat::kBf16) bytes = SelectKernels(GemmTables(), isa).bf16_row_bytes(k);
+  if (format == PackedFormat::kQuant) {
+    bytes = k / kQuantGroup * static_cast<int64_t>(sizeof(QuantActGroup));
+  }
+  return (bytes + 63) / 64 * 64;
+}
+
 // Makes room for rows in a format and fills them.
 class RowPreparer {
  public:
   RowPreparer(const IsaChoice& isa, PackedFormat weights, int64_t rows, int64_t k,
               PreparedRows* out)
       : kernels_(SelectKernels(GemmTables(), isa)), out_(out) {
-    const PackedFormat format = RowFormat(weights);
-    int64_t bytes = k * 4;
-    if (format == PackedFormat::kBf16) bytes = kernels_.bf16_row_bytes(k);
-    if (format == PackedFormat::kQuant) {
-      bytes = k / kQuantGroup * static_cast<int64_t>(sizeof(QuantActGroup));
-    }
-    out->format_ = format;
+    out->format_ = RowFormat(weights);
     out->rows_ = rows;
     out->k_ = k;
-    out->row_bytes_ = (bytes + 63) / 64 * 64;
+    out->row_bytes_ = PreparedRowBytes(isa, weights, k);
     out->data_.Reset(static_cast<size_t>(out->row_bytes_ * rows));
   }
 

@@ -56,6 +56,9 @@ class PreparedRows {
   AlignedBuffer<std::byte> data_;
 };
 
+// Bytes of a row of k values, prepared for `weights`.
+int64_t PreparedRowBytes(const IsaChoice& isa, PackedFormat weights, int64_t k);
+
 // Rows for weights of `format`. x: [rows, k] fp32, row-major, contiguous.
 void PrepareRows(Context& context, PackedFormat weights, const float* x, int64_t rows, int64_t k,
                  PreparedRows* out);

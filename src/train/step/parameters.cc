@@ -6,46 +6,15 @@
 #include "model/build.h"
 #include "model/checkpoint_source.h"
 #include "ops/parallel_rows.h"
+#include "train/step/weight_list.h"
 
 namespace ringlet {
 namespace {
 
 float RoundedToBf16(float value) { return Bf16ToFloat(FloatToBf16(value)); }
 
-// Hears of every weight of a configuration, in order.
-class Lister : public WeightSource {
- public:
-  struct Weight {
-    std::string name;
-    int64_t rows;
-    int64_t cols;
-    bool vector;
-    bool multiplied;
-    bool router;
-  };
-
-  PackedMatrix Layout(const MatrixRequest& request) override {
-    return {.n = request.n, .k = request.k};
-  }
-  PackedMatrix Matrix(const MatrixRequest& request) override {
-    weights.push_back(
-        {request.name, request.n, request.k, false, true, request.role == MatrixRole::kRouter});
-    return Layout(request);
-  }
-  std::vector<float> Vector(const std::string& name, int64_t n) override {
-    weights.push_back({name, 1, n, true, false, false});
-    return std::vector<float>(static_cast<size_t>(n));
-  }
-  RowTable Rows(const std::string& name, int64_t rows, int64_t cols) override {
-    weights.push_back({name, rows, cols, false, false, false});
-    return {};
-  }
-
-  std::vector<Weight> weights;
-};
-
 // Where the tensors of a checkpoint lie in a weight.
-std::vector<TensorPlace> TensorsOf(const NamedWeights& named, const Lister::Weight& weight) {
+std::vector<TensorPlace> TensorsOf(const NamedWeights& named, const ListedWeight& weight) {
   if (weight.vector) {
     const StoredTensor* tensor = named.vectors.at(weight.name);
     return {{tensor->name, tensor->shape, 0, weight.cols}};
@@ -138,12 +107,10 @@ Result<ParameterSet> ParameterSet::Create(const HfArchitecture& architecture,
   architecture.bind(binder, set.config_, weights);
   RINGLET_RETURN_IF_ERROR(binder.Finish({}));
   const NamedWeights named = NameWeights(weights);
-  Lister lister;
-  BuildPackedModel(set.config_, KvType::kBf16, lister);
 
   std::unordered_map<std::string, Parameter*> by_tensor;
   size_t total = 0;
-  for (const Lister::Weight& weight : lister.weights) {
+  for (const ListedWeight& weight : ListWeights(set.config_)) {
     std::vector<TensorPlace> tensors = TensorsOf(named, weight);
     const auto [place, added] = by_tensor.try_emplace(tensors.front().name, nullptr);
     if (added) {  // else a head that is the embedding, too
