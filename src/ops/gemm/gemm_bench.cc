@@ -81,6 +81,8 @@ const int kTraining = [] {
   for (const PackedFormat format : {PackedFormat::kF32, PackedFormat::kBf16}) {
     const std::string name = format == PackedFormat::kF32 ? "f32" : "bf16";
     for (const auto& [rows, n, k] : {std::tuple<int64_t, int64_t, int64_t>{2048, 2048, 768},
+                                     {1024, 2752, 512},
+                                     {1024, 512, 1376},
                                      {128, 512, 768},
                                      {17, 512, 768}}) {
       benchmark::RegisterBenchmark(("weight_gradient/" + name + "/rows:" + std::to_string(rows) +
@@ -102,7 +104,8 @@ const int kRegistered = [] {
     // Zero points cost nothing; the layouts that differ in work.
     if (format.quant.zero_point != 0 && format.name != "int4") continue;
     for (const int64_t rows : {1, 512}) {
-      for (const auto& [n, k] : {std::pair<int64_t, int64_t>{2048, 2048}, {576, 1536}}) {
+      for (const auto& [n, k] :
+           {std::pair<int64_t, int64_t>{2048, 2048}, {576, 1536}, {2752, 512}}) {
         const std::string name = "gemm/" + format.name + "/rows:" + std::to_string(rows) +
                                  "/n:" + std::to_string(n) + "/k:" + std::to_string(k);
         benchmark::RegisterBenchmark(name.c_str(), [=, n = n, k = k](benchmark::State& state) {
