@@ -58,8 +58,7 @@ class TrainCommand : public Command {
     args.Flag("--report", report_, "Only draw the report of a run");
     args.Exclusive({"--check", "--report"});
     args.Flag("--json", json_,
-              "Print one JSON object for each step, as the log holds them; with --check one "
-              "with the memory that the run needs");
+              "Print a JSON object for each step, as in the log; with --check of the memory");
   }
 
   Outcome Run(const GlobalOptions& globals) override {
