@@ -15,9 +15,10 @@ import json
 import math
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
+
+import training_runs
 
 EXPERTS, TOP_K = 16, 2
 CONFIG = """
@@ -44,19 +45,7 @@ warmup_steps = 50
 [balance]
 rule = "{rule}"
 rate = {rate}
-[checkpoint]
-every_steps = 1000000
-every_minutes = 0
-[evaluation]
-every_steps = 0
-"""
-
-
-def tokenize(ringlet, directory, texts):
-    for command in (["tokenizer", "--vocab", "2048", "--out", directory / "tokenizer"],
-                    ["shards", "--tokenizer", directory / "tokenizer", "--out",
-                     directory / "data"]):
-        subprocess.run([ringlet, "data", *command, "--quiet", *texts], check=True)
+""" + training_runs.ONLY_STEPS
 
 
 def measure(options, directory, rule, rate):
@@ -64,10 +53,7 @@ def measure(options, directory, rule, rate):
     config = directory / f"{rule}-{rate}.toml"
     config.write_text(CONFIG.format(steps=options.steps, batch=options.batch, experts=EXPERTS,
                                     top_k=TOP_K, sequence=options.sequence, rule=rule, rate=rate))
-    output = subprocess.run([options.ringlet, "train", config, "--json", "--quiet", "--steps",
-                             str(options.steps)],
-                            check=True, stdout=subprocess.PIPE, text=True).stdout
-    last = [json.loads(line) for line in output.splitlines()][-max(1, options.steps // 10):]
+    last = training_runs.steps(options.ringlet, config, options.steps)[-max(1, options.steps // 10):]
     layers = [statistics.mean(values) for values in zip(*(step["load_cv"] for step in last))]
     return {"rule": rule, "rate": float(rate), "steps": options.steps,
             "cv_mean": statistics.mean(layers), "cv_worst_layer": max(layers),
@@ -89,7 +75,8 @@ def main():
     chance = math.sqrt((1 - share) / (options.batch * share))
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
-        tokenize(options.ringlet, directory, [text.resolve() for text in options.texts])
+        training_runs.make_shards(options.ringlet, directory, 2048,
+                                  [text.resolve() for text in options.texts])
         print(f"chance: {chance:.3f}", file=sys.stderr)
         for rule in options.rules:
             print(json.dumps(measure(options, directory, *rule.split(":"))), flush=True)

@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+import training_runs
+
 CONFIG = """
 name = "kills"
 steps = {steps}
@@ -49,11 +51,7 @@ def make_data(ringlet, directory):
     words = random.Random(1)
     text = directory / "text.txt"
     text.write_text("\n%\n".join(" ".join(words.choices(WORDS, k=60)) for _ in range(300)))
-    tokenizer = directory / "tokenizer"
-    for command in (
-            ["tokenizer", "--vocab", "300", "--out", tokenizer],
-            ["shards", "--tokenizer", tokenizer, "--separator", "%", "--out", directory / "data"]):
-        subprocess.run([ringlet, "data", *command, "--quiet", text], check=True)
+    training_runs.make_shards(ringlet, directory, 300, [text], "--separator", "%")
 
 
 def losses(log):

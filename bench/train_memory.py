@@ -16,17 +16,15 @@ import sys
 import tempfile
 
 import train_speed
+import training_runs
 
 
 def measure(ringlet, config, out):
     """(estimate, peak) in bytes."""
-    command = [ringlet, "train", config]
-    check = subprocess.run([*command, "--check", "--json"], check=True, capture_output=True,
-                           text=True)
-    run = subprocess.run([*command, "--out", out, "--steps", "2", "--json", "--quiet"], check=True,
-                         capture_output=True, text=True)
-    return (json.loads(check.stdout)["memory"]["total"],
-            json.loads(run.stdout.splitlines()[-1])["memory_bytes"])
+    check = subprocess.run([ringlet, "train", config, "--check", "--json"], check=True,
+                           capture_output=True, text=True)
+    last = training_runs.steps(ringlet, config, 2, "--out", out)[-1]
+    return json.loads(check.stdout)["memory"]["total"], last["memory_bytes"]
 
 
 def main():

@@ -19,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 
+import training_runs
+
 CONFIG = """
 name = "speed"
 steps = 1000000
@@ -34,12 +36,7 @@ path = "data"
 sequence = {tokens}
 [optimizer]
 lr = 1e-5
-[checkpoint]
-every_steps = 1000000
-every_minutes = 0
-[evaluation]
-every_steps = 0
-"""
+""" + training_runs.ONLY_STEPS
 
 
 def make_data(ringlet, directory, tokens):
@@ -47,11 +44,9 @@ def make_data(ringlet, directory, tokens):
     words = random.Random(1)
     vocabulary = ["".join(words.choices("abcdefghijklmnop", k=words.randint(2, 9)))
                   for _ in range(5000)]
-    (directory / "text.txt").write_text(" ".join(words.choices(vocabulary, k=2 * tokens)))
-    for command in (["tokenizer", "--vocab", "8192", "--out", directory / "tokenizer"],
-                    ["shards", "--tokenizer", directory / "tokenizer", "--out",
-                     directory / "data"]):
-        subprocess.run([ringlet, "data", *command, "--quiet", directory / "text.txt"], check=True)
+    text = directory / "text.txt"
+    text.write_text(" ".join(words.choices(vocabulary, k=2 * tokens)))
+    training_runs.make_shards(ringlet, directory, 8192, [text])
 
 
 def ringlet_steps(options, directory, compute, run):
@@ -60,11 +55,9 @@ def ringlet_steps(options, directory, compute, run):
     config.write_text(CONFIG.format(batch_tokens=options.batch * options.tokens, compute=compute,
                                     recompute=options.recompute, preset=options.preset,
                                     tokens=options.tokens))
-    output = subprocess.run(
-        [options.ringlet, "train", config, "--out", directory / f"{compute}{run}", "--json",
-         "--quiet", "--steps", str(options.steps + 1), "--threads", str(options.threads)],
-        check=True, capture_output=True, text=True).stdout
-    return [json.loads(line) for line in output.splitlines()][1:]
+    return training_runs.steps(options.ringlet, config, options.steps + 1, "--out",
+                               directory / f"{compute}{run}", "--threads",
+                               str(options.threads))[1:]
 
 
 def torch_report(options, model):

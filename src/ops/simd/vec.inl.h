@@ -88,7 +88,7 @@ RINGLET_INLINE F32 Zero() { return {_mm256_setzero_ps()}; }
 RINGLET_INLINE F32 Set(float x) { return {_mm256_set1_ps(x)}; }
 RINGLET_INLINE F32 Load(const float* p) { return {_mm256_loadu_ps(p)}; }
 RINGLET_INLINE void Store(F32 a, float* p) { _mm256_storeu_ps(p, a.v); }
-// A branch, because some processors take 40 steps for a masked store, all of its lanes or not.
+// A branch, because a masked store is slow on some processors, all of its lanes or not.
 RINGLET_INLINE F32 LoadN(const float* p, int n) {
   return n >= kLanes ? Load(p) : F32{_mm256_maskload_ps(p, FirstLanes(n))};
 }
