@@ -114,6 +114,14 @@ class TrainTest(cli_test.CliTest):
             kept[recompute] = memory["kept"]
         self.assertGreater(kept["none"], kept["attention"])
         self.assertGreater(kept["attention"], kept["block"])
+        # Nothing is allocated for rows before a step.
+        greedy = self.write("greedy", ("batch_tokens = 256\nmicro_batch_tokens = 256",
+                                       "batch_tokens = 1073741824\n"
+                                       "micro_batch_tokens = 1073741824"))
+        result = cli_test.ringlet("train", greedy, "--steps", 0)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("ringlet: this needs about ", result.stderr)
+        self.assertIn('recompute = "block" would need ', result.stderr)
         self.bad(1, "found no directory, expected the directory of a run",
                  "train", self.config, "--report")
 

@@ -105,7 +105,7 @@ class Estimator {
     for (const LayerSpec& layer : model_.layers) add(layer);
     for (int64_t m = 0; m < mtp_layers(); ++m) {
       add({MixerKind::kSoftmax, model_.moe.experts > 0 ? FfnKind::kMoe : FfnKind::kDense});
-      bytes += kFloat * 9 * model_.hidden + Prepared(2 * model_.hidden);
+      bytes += kFloat * 9 * model_.hidden;
     }
     // What is computed again lies in one place for all layers.
     if (run_.recompute != Recompute::kNone) bytes += mixer + stream;
@@ -155,7 +155,9 @@ class Estimator {
     // Of each row: x, its gradient, both normalized; two gradients of a block's input and what a
     // block adds; angles and the loss.
     const int64_t ends = 7 * hidden + model_.rope.rotary_dim + 3;
-    return Prepared(hidden) + inner + shared_expert + gradient +
+    // An MTP layer's projection has two inputs.
+    const int64_t input = Prepared(mtp_layers() > 0 ? 2 * hidden : hidden);
+    return input + inner + shared_expert + gradient +
            kFloat * (inner_gradient + mixer + feed_forward + ends);
   }
 

@@ -48,7 +48,6 @@ void MtpPass::Forward(const Inputs& in, const float* h, PassWorkspace& work) {
   rows_ = in.batch.rows;
   h_ = h;
   EmbedTokens(context_, in.model, ids_, &embedded_);
-  joined_.Reset(static_cast<size_t>(2 * rows_ * hidden));
   const RmsNormArgs embed{.x = embedded_.data(),
                           .weight = mtp.embed_norm.data(),
                           .rows = rows_,
@@ -58,16 +57,17 @@ void MtpPass::Forward(const Inputs& in, const float* h, PassWorkspace& work) {
   before.x = h;
   before.weight = mtp.hidden_norm.data();
   const RowSource halves[] = {RmsNormRows(context_.isa, embed), RmsNormRows(context_.isa, before)};
-  const RowSource joined{.rows = rows_,
-                         .k = 2 * hidden,
-                         .cost = halves[0].cost + halves[1].cost,
-                         .fill = [&](int64_t row, float* out) {
-                           halves[0].fill(row, out);
-                           halves[1].fill(row, out + hidden);
-                         }};
-  PrepareRows(context_, mtp.projection.format, joined, joined_.data(), &prepared_);
+  joined_.Assign({.rows = rows_,
+                  .k = 2 * hidden,
+                  .cost = halves[0].cost + halves[1].cost,
+                  .fill =
+                      [&](int64_t row, float* out) {
+                        halves[0].fill(row, out);
+                        halves[1].fill(row, out + hidden);
+                      }},
+                 work.mixer.scratch->input);
   x_.Reset(static_cast<size_t>(rows_ * hidden));
-  Gemm(context_, mtp.projection, prepared_, x_.data());
+  Gemm(context_, mtp.projection, joined_.For(context_, mtp.projection.format), x_.data());
   block_.Forward(context_, mtp.block, in.batch, in.recompute, work, x_.data());
   normed_.Reset(x_.size());
   RmsNorm(context_, {.x = x_.data(),
@@ -130,8 +130,8 @@ void MtpPass::Backward(const Inputs& in, const float* from_next, PassWorkspace& 
   NormBackward(*final_norm_, mtp.final_norm, x_.data(), dnormed_.data(), false, dx_.data());
   block_.Backward(context_, mtp.block, in.batch, in.recompute, in.router_z_loss, work, dx_.data());
   AlignedBuffer<float>& djoined = work.stream;
-  djoined.Reset(joined_.size());
-  MatrixGradients(context_, *projection_, joined_.data(), dx_.data(), rows_, work.backward,
+  djoined.Reset(static_cast<size_t>(2 * rows_ * hidden));
+  MatrixGradients(context_, *projection_, joined_.x(), dx_.data(), rows_, work.backward,
                   djoined.data());
   SplitGradient(djoined.data(), rows_);
   NormBackward(*hidden_norm_, mtp.hidden_norm, h_, halves_[1].data(), true, dh);

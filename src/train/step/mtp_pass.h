@@ -69,8 +69,7 @@ class MtpPass {
   int64_t rows_ = 0;
   const float* h_ = nullptr;
   AlignedBuffer<float> embedded_;
-  AlignedBuffer<float> joined_;  // [rows, 2 hidden]
-  PreparedRows prepared_;
+  Activations joined_;      // [rows, 2 hidden]
   AlignedBuffer<float> x_;  // the block's output
   AlignedBuffer<float> normed_;
   AlignedBuffer<float> dnormed_;
