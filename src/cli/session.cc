@@ -51,6 +51,7 @@ Result<Generation> Session::Answer(std::span<const int32_t> prompt, GenerateOpti
     feed.on_logits = [&](int64_t, std::span<const float> logits) { on_logits(logits); };
     return model_.engine->Step(std::span<const Feed>(&feed, 1));
   };
+  hooks.isa = model_.engine->context().isa;
   hooks.token_bytes = [&](int32_t id) { return text_model_.TokenBytes(id); };
   hooks.on_text = std::move(on_text);
   hooks.on_prefill = [&](int64_t done, int64_t total) {

@@ -1,6 +1,6 @@
-// Generate: the token loop. Feeds a prompt, then draws, shows and feeds one token at a time until
-// something ends the answer. What it needs of a model comes in as functions, so that it runs on an
-// Engine as on a script in a test.
+// Generate: the loop around one Decoding. Feeds a prompt, then shows and feeds one token at a time
+// until something ends the answer. What it needs of a model comes in as functions, so that it runs
+// on an Engine as on a script in a test.
 #pragma once
 
 #include <cstdint>
@@ -12,24 +12,9 @@
 #include <vector>
 
 #include "base/status.h"
-#include "engine/sampler.h"
+#include "engine/decoding.h"
 
 namespace ringlet {
-
-struct GenerateOptions {
-  SamplerOptions sampler;
-  int64_t max_tokens = -1;        // of the answer; -1: no limit
-  int64_t max_length = 0;         // of prompt and answer; 0: no limit
-  std::vector<int32_t> end_ids;   // drawing one of these ends the answer
-  bool ignore_end = false;        // never draw end_ids instead
-  std::vector<std::string> stop;  // the answer ends before the first of these
-  int64_t vocab = 0;              // ids from here on are never drawn; 0: every id of the row
-  int64_t prefill_rows = 512;     // the prompt is fed in pieces of at most this many tokens
-};
-
-enum class FinishReason { kEndToken, kStopString, kLength, kCancelled };
-// "stop" for an end token or stop string, "length", "cancelled".
-std::string_view FinishReasonName(FinishReason reason);
 
 struct Generation {
   std::vector<int32_t> tokens;  // the answer, without the end token
@@ -53,6 +38,8 @@ struct GenerateHooks {
   std::function<Status(std::span<const int32_t> tokens, const LogitsFn& on_logits)> feed;
   // Required: the bytes a token stands for, not necessarily whole characters.
   std::function<std::string(int32_t id)> token_bytes;
+  // Computes log-probabilities.
+  IsaChoice isa = IsaChoice::Detect();
   // Optional: text as it becomes final, whole characters.
   std::function<void(std::string_view text)> on_text;
   // Optional: prompt tokens fed so far, of how many.
