@@ -51,7 +51,14 @@ void PreparePages(const PackedModel& packed, SequenceState& state, int64_t posit
   const auto page_bytes = static_cast<size_t>(layer_bytes * packed.softmax_layers);
   const auto needed =
       static_cast<size_t>((position + count + kBlockPositions - 1) / kBlockPositions);
-  if (position % kBlockPositions != 0) state.pages.back() = Unshared(std::move(state.pages.back()));
+  if (position % kBlockPositions != 0 && state.pages.back().use_count() > 1) {
+    const std::shared_ptr<PositionBlock> shared = std::move(state.pages.back());
+    state.pages.pop_back();
+    state.pages.push_back(NewPage(state, page_bytes));
+    if (page_bytes > 0) {
+      std::memcpy(state.pages.back()->data.data(), shared->data.data(), page_bytes);
+    }
+  }
   while (state.pages.size() < needed) {
     state.pages.push_back(NewPage(state, page_bytes));
     // Session files contain unused slots.
@@ -122,7 +129,11 @@ int64_t Engine::experts_read() const { return scratch_->work.experts_read; }
 
 void Engine::SetObserver(ActivationObserver* observer) { scratch_->work.observer = observer; }
 
-Sequence Engine::NewSequence() const { return Sequence(); }
+Sequence Engine::NewSequence() const {
+  Sequence sequence;
+  sequence.state().slab = options_.pages;
+  return sequence;
+}
 
 Status Engine::CheckFeeds(std::span<const Feed> feeds) const {
   std::set<const Sequence*> seen;
@@ -158,6 +169,7 @@ Status Engine::Step(std::span<const Feed> feeds) {
     RunRows(feeds, done, counts);
     for (size_t f = 0; f < feeds.size(); ++f) done[f] += counts[f];
   }
+  if (!options_.keep_anchors) return Status::Ok();
   for (const Feed& feed : feeds) {
     // The end of a prompt is where conversations are continued, edited and regenerated from.
     SequenceState& state = feed.sequence->state();
@@ -227,6 +239,19 @@ void Engine::EmbedFeeds(std::span<const Feed> feeds, std::span<const int64_t> be
   batch.cos_sin = scratch_->cos_sin.data();
 }
 
+void Engine::ShowHidden(std::span<const Feed> feeds, std::span<const int64_t> begin,
+                        std::span<const int64_t> counts, const RowSource& norm) {
+  std::vector<float> hidden(static_cast<size_t>(model_->config().hidden));
+  int64_t batch_row = 0;
+  for (size_t f = 0; f < feeds.size(); ++f) {
+    for (int64_t i = 0; feeds[f].on_hidden && i < counts[f]; ++i) {
+      norm.fill(batch_row + i, hidden.data());
+      feeds[f].on_hidden(begin[f] + i, hidden);
+    }
+    batch_row += counts[f];
+  }
+}
+
 void Engine::ComputeLogits(std::span<const Feed> feeds, std::span<const int64_t> begin,
                            std::span<const int64_t> counts) {
   struct Wanted {
@@ -246,14 +271,15 @@ void Engine::ComputeLogits(std::span<const Feed> feeds, std::span<const int64_t>
   }
   const ModelConfig& config = model_->config();
   const PackedModel& packed = model_->packed();
+  RowSource norm = RmsNormRows(context_->isa, {.x = scratch_->x.data(),
+                                               .weight = packed.final_norm.data(),
+                                               .rows = batch_row,
+                                               .n = config.hidden,
+                                               .eps = static_cast<float>(config.norm_eps)});
+  ShowHidden(feeds, begin, counts, norm);
   for (size_t first = 0; first < wanted.size(); first += kLogitRows) {
     const size_t count = std::min(wanted.size() - first, static_cast<size_t>(kLogitRows));
     scratch_->logits.Reset(count * static_cast<size_t>(config.vocab));
-    RowSource norm = RmsNormRows(context_->isa, {.x = scratch_->x.data(),
-                                                 .weight = packed.final_norm.data(),
-                                                 .rows = batch_row,
-                                                 .n = config.hidden,
-                                                 .eps = static_cast<float>(config.norm_eps)});
     const auto fill = [&](int64_t row, float* out) {
       norm.fill(wanted[first + static_cast<size_t>(row)].batch_row, out);
     };

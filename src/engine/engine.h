@@ -13,10 +13,12 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/page_slab.h"
 #include "engine/sequence.h"
 #include "model/model.h"
 #include "nn/batch.h"
 #include "nn/observer.h"
+#include "ops/row_source.h"
 
 namespace ringlet {
 
@@ -30,10 +32,17 @@ struct Feed {
   std::span<const int32_t> tokens;
   LogitRows rows = LogitRows::kLast;
   std::function<void(int64_t row, std::span<const float> logits)> on_logits;
+  // Optional: every row after the final norm, hidden() values, likewise; before the logits.
+  std::function<void(int64_t row, std::span<const float> hidden)> on_hidden = {};
 };
 
 struct EngineOptions {
   int64_t max_step_rows = 512;  // larger feeds are computed in pieces of at most this many rows
+  // Where sequences' pages lie, while there is room; null: each sequence's in memory of its own.
+  std::shared_ptr<PageSlab> pages = nullptr;
+  // Whether sequences keep anchors to roll back to. Each costs an anchor's bytes; without them a
+  // rollback beyond the tail computes everything again.
+  bool keep_anchors = true;
 };
 
 class Engine {
@@ -73,6 +82,8 @@ class Engine {
                std::span<const int64_t> counts);
   void EmbedFeeds(std::span<const Feed> feeds, std::span<const int64_t> begin,
                   std::span<const int64_t> counts, Batch& batch);
+  void ShowHidden(std::span<const Feed> feeds, std::span<const int64_t> begin,
+                  std::span<const int64_t> counts, const RowSource& norm);
   void ComputeLogits(std::span<const Feed> feeds, std::span<const int64_t> begin,
                      std::span<const int64_t> counts);
 

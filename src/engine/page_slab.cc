@@ -15,7 +15,7 @@ size_t Stride(size_t page_bytes) { return (page_bytes + 63) / 64 * 64; }
 }  // namespace
 
 PageSlab::PageSlab(size_t page_bytes, size_t pages)
-    : page_bytes_(page_bytes), memory_(pages * Stride(page_bytes)) {
+    : page_bytes_(page_bytes), pages_(pages), memory_(pages * Stride(page_bytes)) {
   for (size_t i = pages; i-- > 0;) free_.push_back(memory_.data() + i * Stride(page_bytes));
 }
 
@@ -30,6 +30,11 @@ std::byte* PageSlab::Take() {
 void PageSlab::GiveBack(std::byte* place) {
   const std::lock_guard lock(mutex_);
   free_.push_back(place);
+}
+
+size_t PageSlab::available() const {
+  const std::lock_guard lock(mutex_);
+  return free_.size();
 }
 
 size_t PagesToAllocate(size_t page_bytes, size_t held) {

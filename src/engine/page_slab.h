@@ -21,11 +21,14 @@ class PageSlab {
   std::byte* Take();
   void GiveBack(std::byte* place);
   size_t page_bytes() const { return page_bytes_; }
+  size_t pages() const { return pages_; }
+  size_t available() const;
 
  private:
   size_t page_bytes_;
+  size_t pages_;
   AlignedBuffer<std::byte> memory_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::byte*> free_;  // the lowest address last
 };
 

@@ -9,6 +9,7 @@
 #include "base/hasher.h"
 #include "base/json.h"
 #include "engine/sequence_state.h"
+#include "engine/state_bytes.h"
 #include "model/fingerprint.h"
 #include "model/packed.h"
 
@@ -36,21 +37,6 @@ Identity IdentityOf(const Engine& engine) {
         fmt::format("{}{}={}", identity.kernels.empty() ? "" : " ", choice.op, choice.chosen);
   }
   return identity;
-}
-
-// Sizes of the three kinds of storage, in bytes.
-struct Sizes {
-  uint64_t page;
-  uint64_t tail;
-  uint64_t anchor;
-};
-
-Sizes SizesOf(const PackedModel& packed) {
-  const KvLayout& kv = packed.lightning_kv;
-  return {static_cast<uint64_t>(packed.softmax_kv.block_bytes() * packed.softmax_layers),
-          static_cast<uint64_t>(kv.block_bytes() * packed.lightning_layers),
-          static_cast<uint64_t>(packed.lightning_layers * kv.kv_heads * kv.head_dim * kv.head_dim) *
-              sizeof(float)};
 }
 
 // Appends to the file and to the checksum.
@@ -143,7 +129,7 @@ Result<Contents> CheckFile(std::span<const std::byte> bytes, const Engine& engin
     return BadInput(path, "length", "no token count", "0 to 2147483648");
   }
   const auto tokens = length->get<uint64_t>();
-  const Sizes sizes = SizesOf(engine.model().packed());
+  const StateBytes sizes = StateBytes::Of(engine.model());
   const uint64_t expected = tokens * 4 + (tokens >= kBlockPositions ? sizes.anchor : 0) +
                             (tokens % kBlockPositions != 0 ? sizes.tail : 0) +
                             (tokens + kBlockPositions - 1) / kBlockPositions * sizes.page;
@@ -190,7 +176,7 @@ Status SaveSession(const Engine& engine, const Sequence& sequence, const std::st
 Result<Sequence> RestoreSession(const Engine& engine, const std::string& path) {
   RINGLET_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
   RINGLET_ASSIGN_OR_RETURN(const Contents contents, CheckFile(file->bytes(), engine, path));
-  const Sizes sizes = SizesOf(engine.model().packed());
+  const StateBytes sizes = StateBytes::Of(engine.model());
   Reader reader(contents.payload);
   Sequence sequence = engine.NewSequence();
   SequenceState& state = sequence.state();
