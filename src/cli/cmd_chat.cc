@@ -9,7 +9,7 @@
 #include "cli/load.h"
 #include "cli/sampling_args.h"
 #include "cli/session.h"
-#include "cli/text_model.h"
+#include "model/text_model.h"
 
 namespace ringlet::cli {
 namespace {
@@ -69,7 +69,8 @@ class ChatCommand : public Command {
           .WithHint("'ringlet run --raw' continues plain text");
     }
     GenerateOptions options;
-    RINGLET_ASSIGN_OR_RETURN(options.sampler, sampling_.Resolve(request_.path));
+    RINGLET_ASSIGN_OR_RETURN(options.sampler,
+                             sampling_.Resolve(request_.path, text_model.tokenizer()));
     options.max_tokens = max_tokens_;
     options.stop = stop_;
     options.ignore_end = ignore_eos_;

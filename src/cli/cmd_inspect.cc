@@ -13,9 +13,9 @@
 #include "cli/describe.h"
 #include "cli/load.h"
 #include "cli/preset_name.h"
-#include "cli/text_model.h"
 #include "model/checkpoint.h"
 #include "model/presets.h"
+#include "model/text_model.h"
 
 namespace ringlet::cli {
 namespace {

@@ -11,8 +11,8 @@
 #include "cli/input.h"
 #include "cli/load.h"
 #include "cli/progress.h"
-#include "cli/text_model.h"
 #include "engine/divergence.h"
+#include "model/text_model.h"
 #include "ops/loss/log_sum_exp.h"
 
 namespace ringlet::cli {

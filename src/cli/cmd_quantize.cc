@@ -14,10 +14,10 @@
 #include "cli/load.h"
 #include "cli/progress.h"
 #include "cli/quantize_report.h"
-#include "cli/text_model.h"
 #include "engine/calibration.h"
 #include "engine/divergence.h"
 #include "model/quantize.h"
+#include "model/text_model.h"
 
 namespace ringlet::cli {
 namespace {

@@ -14,7 +14,7 @@
 #include "cli/sampling_args.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
-#include "cli/text_model.h"
+#include "model/text_model.h"
 
 namespace ringlet::cli {
 namespace {
@@ -77,7 +77,8 @@ class RunCommand : public Command {
           .WithHint("--raw continues the prompt as plain text");
     }
     GenerateOptions options;
-    RINGLET_ASSIGN_OR_RETURN(options.sampler, sampling_.Resolve(request_.path));
+    RINGLET_ASSIGN_OR_RETURN(options.sampler,
+                             sampling_.Resolve(request_.path, text_model.tokenizer()));
     options.max_tokens = max_tokens_;
     options.ignore_end = ignore_eos_;
     options.stop = stop_;

@@ -9,7 +9,7 @@
 #include "cli/input.h"
 #include "cli/load.h"
 #include "cli/terminal.h"
-#include "cli/text_model.h"
+#include "model/text_model.h"
 
 namespace ringlet::cli {
 namespace {

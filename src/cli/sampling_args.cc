@@ -1,14 +1,14 @@
 #include "cli/sampling_args.h"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 #include <random>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "base/file.h"
-#include "base/json.h"
+#include "base/text.h"
+#include "engine/generation_config.h"
 
 namespace ringlet::cli {
 namespace {
@@ -18,15 +18,6 @@ std::string FlagOf(std::string_view parameter) {
   std::ranges::replace(flag, '_', '-');
   return flag;
 }
-
-// Names of generation_config.json against ours.
-constexpr std::array<std::pair<const char*, const char*>, 5> kGenerationKeys = {{
-    {"temperature", "temperature"},
-    {"top_k", "top_k"},
-    {"top_p", "top_p"},
-    {"min_p", "min_p"},
-    {"repetition_penalty", "repeat_penalty"},
-}};
 
 uint64_t FreshSeed() {
   std::random_device device;
@@ -48,6 +39,10 @@ void SamplingArgs::Declare(Args& args) {
     args.Option(flags, values_[i], parameter.is_integer() ? "N" : "X",
                 fmt::format("{} [{}]", parameter.help, parameter.Get(defaults)));
   }
+  args.Option("--dry-sequence-breaker", breakers_, "TEXT",
+              "DRY sees no repetition across this text (may be repeated) [line end : \" *]");
+  args.Option("--logit-bias", biases_, "ID=X",
+              "Add X to a token's logit; -100 bans it (may be repeated)");
   args.Option("--seed", seed_, "N", "Random seed [a new one each time]");
   args.Group("Options");
 }
@@ -64,7 +59,34 @@ Status SamplingArgs::ApplyFlags(SamplerOptions& options) const {
     }
     options = checked;
   }
+  return ApplyBiases(options);
+}
+
+Status SamplingArgs::ApplyBiases(SamplerOptions& options) const {
+  for (const std::string& text : biases_) {
+    const char* const end = text.data() + text.size();
+    int32_t id = 0;
+    double bias = 0;
+    const auto [equals, id_error] = std::from_chars(text.data(), end, id);
+    bool good = id_error == std::errc() && equals != end && *equals == '=';
+    if (good) {
+      const auto [rest, bias_error] = std::from_chars(equals + 1, end, bias);
+      good = bias_error == std::errc() && rest == end;
+    }
+    if (!good || !SetLogitBias(options, id, bias, "").ok()) {
+      return BadInput("--logit-bias", "", Quote(text),
+                      fmt::format("ID=X, a token's id and a number from {} to {}", kMinLogitBias,
+                                  kMaxLogitBias));
+    }
+  }
   return Status::Ok();
+}
+
+std::shared_ptr<const TokenSet> SamplingArgs::Breakers(const Tokenizer& tokenizer) const {
+  const std::vector<std::string_view> given(breakers_.begin(), breakers_.end());
+  return std::make_shared<TokenSet>(TokensContaining(
+      given.empty() ? DefaultDrySequenceBreakers() : std::span<const std::string_view>(given),
+      tokenizer.vocab_size(), [&](int32_t id) { return tokenizer.TokenBytes(id); }));
 }
 
 Status SamplingArgs::Check() const {
@@ -72,29 +94,21 @@ Status SamplingArgs::Check() const {
   return ApplyFlags(options);
 }
 
-Result<SamplerOptions> SamplingArgs::Resolve(const std::string& model_path) const {
+Result<SamplerOptions> SamplingArgs::Resolve(const std::string& model_path,
+                                             const Tokenizer& tokenizer) const {
   SamplerOptions options;
   RINGLET_RETURN_IF_ERROR(ApplyGenerationConfig(model_path, options));
   RINGLET_RETURN_IF_ERROR(ApplyFlags(options));
+  if (!options.logit_bias.empty()) {
+    const int32_t last = options.logit_bias.rbegin()->first;
+    if (last >= tokenizer.vocab_size()) {
+      return BadInput("--logit-bias", "", fmt::format("the id {}", last),
+                      fmt::format("an id below {}", tokenizer.vocab_size()));
+    }
+  }
+  if (options.dry_multiplier > 0) options.dry_breakers = Breakers(tokenizer);
   options.seed = seed_ ? *seed_ : FreshSeed();
   return options;
-}
-
-Status ApplyGenerationConfig(const std::string& model_path, SamplerOptions& options) {
-  const std::string path = model_path + "/generation_config.json";
-  if (!IsDirectory(model_path) || !FileExists(path)) return Status::Ok();
-  RINGLET_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(path));
-  if (!json.is_object()) return BadInput(path, "", JsonTypeName(json), "an object");
-  for (const auto& [key, name] : kGenerationKeys) {
-    const auto found = json.find(key);
-    if (found == json.end() || found->is_null()) continue;
-    if (!found->is_number()) return BadInput(path, key, JsonTypeName(*found), "a number");
-    double value = found->get<double>();
-    // Published files also write "off" as -1 (vLLM's convention).
-    if (std::string_view(name) == "top_k" && value == -1) value = 0;
-    RINGLET_RETURN_IF_ERROR(SetSamplerParameter(options, name, value, path));
-  }
-  return Status::Ok();
 }
 
 }  // namespace ringlet::cli

@@ -16,16 +16,6 @@ int64_t CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b) {
   return end - a.begin();
 }
 
-// Every id that ends an answer: the configuration's, and those the tokenizer declares.
-std::vector<int32_t> EndIds(const ModelConfig& config, const TextModel& text_model) {
-  std::vector<int32_t> ids = config.eos_ids;
-  const std::span<const int32_t> more = text_model.tokenizer().eos_ids();
-  ids.insert(ids.end(), more.begin(), more.end());
-  std::ranges::sort(ids);
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
-}
-
 }  // namespace
 
 Result<Generation> Session::Answer(std::span<const int32_t> prompt, GenerateOptions options,

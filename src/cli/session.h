@@ -11,8 +11,8 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/load.h"
-#include "cli/text_model.h"
 #include "engine/generate.h"
+#include "model/text_model.h"
 
 namespace ringlet::cli {
 

@@ -1,37 +1,17 @@
 #include "engine/sampler.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace ringlet {
 namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
-constexpr double kMaxInt32 = 2147483647.0;
-
-using Options = SamplerOptions;
-
-constexpr std::array<SamplerParameter, 9> kParameters = {{
-    {"temperature", &Options::temperature, 0, 100, "Divides the logits; 0 takes the best token"},
-    {"top_k", &Options::top_k, 0, kMaxInt32, "Keep the k best tokens; 0 keeps all"},
-    {"top_p", &Options::top_p, 0, 1,
-     "Keep the best tokens whose probabilities reach p; 1 keeps all"},
-    {"min_p", &Options::min_p, 0, 1,
-     "Drop tokens below p times the best probability; 0 drops none"},
-    {"typical_p", &Options::typical_p, 0, 1, "Locally typical sampling with mass p; 1 is off"},
-    {"repeat_penalty", &Options::repeat_penalty, 0.1, 10, "Weakens tokens seen before; 1 is off"},
-    {"repeat_last_n", &Options::repeat_last_n, -1, kMaxInt32,
-     "Tokens that repeat_penalty looks back on; -1 is all"},
-    {"frequency_penalty", &Options::frequency_penalty, -2, 2,
-     "Subtracted per occurrence in the answer"},
-    {"presence_penalty", &Options::presence_penalty, -2, 2,
-     "Subtracted once from tokens in the answer"},
-}};
-
+// Of DRY: a finite logit stays finite, so that a penalty alone never removes the last token.
+constexpr double kMaxPenalty = 1e30;
 // Most probable first; equal logits in id order. Total because NaN never becomes a candidate.
 bool Better(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
@@ -41,6 +21,12 @@ double SumProbabilities(std::span<const Candidate> candidates) {
   double sum = 0;
   for (const Candidate& c : candidates) sum += c.probability;
   return sum;
+}
+
+// The last `count` tokens; -1: all.
+std::span<const int32_t> LastTokens(std::span<const int32_t> tokens, int64_t count) {
+  return count < 0 || count >= std::ssize(tokens) ? tokens
+                                                  : tokens.last(static_cast<size_t>(count));
 }
 
 std::optional<int32_t> ArgMax(std::span<const float> logits) {
@@ -57,54 +43,6 @@ std::optional<int32_t> ArgMax(std::span<const float> logits) {
 
 }  // namespace
 
-double SamplerParameter::Get(const SamplerOptions& options) const {
-  if (is_integer()) return static_cast<double>(options.*std::get<1>(member));
-  return options.*std::get<0>(member);
-}
-
-std::string SamplerParameter::Range() const {
-  if (!is_integer()) return fmt::format("a number from {} to {}", min, max);
-  if (max == kMaxInt32) return fmt::format("an integer of at least {}", min);
-  return fmt::format("an integer from {} to {}", min, max);
-}
-
-std::span<const SamplerParameter> SamplerParameters() { return kParameters; }
-
-const SamplerParameter* FindSamplerParameter(std::string_view name) {
-  for (const SamplerParameter& parameter : kParameters) {
-    if (parameter.name == name) return &parameter;
-  }
-  return nullptr;
-}
-
-Status SetSamplerParameter(SamplerOptions& options, std::string_view name, double value,
-                           std::string_view source) {
-  const SamplerParameter* parameter = FindSamplerParameter(name);
-  if (parameter == nullptr) {
-    return BadInput(source, name, "an unknown sampling parameter",
-                    "temperature, top_k, top_p, ...");
-  }
-  const bool in_range = value >= parameter->min && value <= parameter->max;
-  if (!in_range || (parameter->is_integer() && value != std::floor(value))) {
-    return BadInput(source, name, fmt::format("{}", value), parameter->Range());
-  }
-  if (parameter->is_integer()) {
-    options.*std::get<1>(parameter->member) = static_cast<int64_t>(value);
-  } else {
-    options.*std::get<0>(parameter->member) = value;
-  }
-  return Status::Ok();
-}
-
-Status ValidateSamplerOptions(const SamplerOptions& options, std::string_view source) {
-  SamplerOptions copy = options;
-  for (const SamplerParameter& parameter : kParameters) {
-    RINGLET_RETURN_IF_ERROR(
-        SetSamplerParameter(copy, parameter.name, parameter.Get(options), source));
-  }
-  return Status::Ok();
-}
-
 Sampler::Sampler(const SamplerOptions& options) : options_(options), rng_(options.seed) {
   const Status status = ValidateSamplerOptions(options, "sampler");
   RINGLET_CHECK(status.ok(), status.message());
@@ -112,16 +50,18 @@ Sampler::Sampler(const SamplerOptions& options) : options_(options), rng_(option
 
 std::optional<int32_t> Sampler::Sample(std::span<const float> logits,
                                        const SampleContext& context) {
-  const std::span<const Candidate> candidates = Distribution(logits, context);
-  if (candidates.empty()) return std::nullopt;
-  if (options_.temperature == 0) return candidates.front().id;
-  double rest = rng_.Uniform() * SumProbabilities(candidates);
-  for (const Candidate& c : candidates) {
+  if (Distribution(logits, context).empty()) return std::nullopt;
+  if (options_.temperature == 0) return candidates_.front().id;
+  if (options_.xtc_probability > 0 && rng_.Uniform() < options_.xtc_probability) {
+    ExcludeTopChoices();
+  }
+  double rest = rng_.Uniform() * SumProbabilities(candidates_);
+  for (const Candidate& c : candidates_) {
     if (rest < c.probability) return c.id;
     rest -= c.probability;
   }
   // Rounding left a remainder: the last token that can be drawn at all.
-  const auto last = std::find_if(candidates.rbegin(), candidates.rend(),
+  const auto last = std::find_if(candidates_.rbegin(), candidates_.rend(),
                                  [](const Candidate& c) { return c.probability > 0; });
   return last->id;
 }
@@ -129,7 +69,7 @@ std::optional<int32_t> Sampler::Sample(std::span<const float> logits,
 std::span<const Candidate> Sampler::Distribution(std::span<const float> logits,
                                                  const SampleContext& context) {
   candidates_.clear();
-  const std::span<const float> row = ApplyPenalties(logits, context);
+  const std::span<const float> row = EditRow(logits, context);
   if (options_.temperature == 0) {
     const std::optional<int32_t> best = ArgMax(row);
     if (best) candidates_.push_back({*best, row[*best], 1.0});
@@ -144,52 +84,101 @@ std::span<const Candidate> Sampler::Distribution(std::span<const float> logits,
   return candidates_;
 }
 
+// The row after steps 1 to 4: the caller's own where nothing changes, else a copy.
+std::span<const float> Sampler::EditRow(std::span<const float> logits,
+                                        const SampleContext& context) {
+  const bool penalties = (options_.repeat_penalty != 1.0 && options_.repeat_last_n != 0) ||
+                         options_.frequency_penalty != 0 || options_.presence_penalty != 0;
+  const bool dry = options_.dry_multiplier != 0 && options_.dry_penalty_last_n != 0;
+  const bool removed = !context.banned.empty() || !context.allowed.empty();
+  if (!penalties && !dry && !removed && options_.logit_bias.empty()) return logits;
+  Remove(logits, context);
+  AddBiases();
+  if (penalties) Penalize(context);
+  if (dry) PenalizeRepetition(context);
+  return edited_;
+}
+
+// Copies the row, but for what may not be drawn.
+void Sampler::Remove(std::span<const float> logits, const SampleContext& context) {
+  if (context.allowed.empty()) {
+    edited_.assign(logits.begin(), logits.end());
+  } else {
+    edited_.assign(logits.size(), kNever);
+    const size_t words = std::min(context.allowed.size(), (logits.size() + 63) / 64);
+    for (size_t word = 0; word < words; ++word) {
+      for (uint64_t bits = context.allowed[word]; bits != 0; bits &= bits - 1) {
+        const size_t id = word * 64 + static_cast<size_t>(std::countr_zero(bits));
+        if (id < logits.size()) edited_[id] = logits[id];
+      }
+    }
+  }
+  for (const int32_t id : context.banned) {
+    if (id >= 0 && id < std::ssize(edited_)) edited_[id] = kNever;
+  }
+}
+
+void Sampler::AddBiases() {
+  for (const auto& [id, bias] : options_.logit_bias) {
+    if (id >= std::ssize(edited_)) continue;
+    edited_[id] = bias <= kMinLogitBias ? kNever : edited_[id] + static_cast<float>(bias);
+  }
+}
+
 // Counts the ids of `tokens` that lie in the row.
-void Sampler::AddCounts(std::span<const int32_t> tokens, int64_t vocab) {
-  counts_.resize(std::max<size_t>(counts_.size(), vocab));
+void Sampler::AddCounts(std::span<const int32_t> tokens) {
+  counts_.resize(std::max(counts_.size(), edited_.size()));
   for (const int32_t id : tokens) {
-    if (id < 0 || id >= vocab) continue;
+    if (id < 0 || id >= std::ssize(edited_)) continue;
     if (counts_[id]++ == 0) touched_.push_back(id);
   }
 }
 
-// The row after steps 1 and 2: the caller's own where nothing changes, else a copy.
-std::span<const float> Sampler::ApplyPenalties(std::span<const float> logits,
-                                               const SampleContext& context) {
-  const bool repeat = options_.repeat_penalty != 1.0 && options_.repeat_last_n != 0;
-  const bool answer = options_.frequency_penalty != 0 || options_.presence_penalty != 0;
-  if (!repeat && !answer && context.banned.empty()) return logits;
-  const int64_t vocab = static_cast<int64_t>(logits.size());
-  const std::span<const int32_t> tokens = context.tokens;
-  edited_.assign(logits.begin(), logits.end());
+// Calls change(logit, count) for every id with a count, and clears the counts.
+template <typename Change>
+void Sampler::ForEachCounted(Change&& change) {
+  for (const int32_t id : touched_) {
+    change(edited_[id], counts_[id]);
+    counts_[id] = 0;
+  }
+  touched_.clear();
+}
 
-  const auto for_each_counted = [&](auto&& change) {
-    for (const int32_t id : touched_) {
-      change(edited_[id], counts_[id]);
-      counts_[id] = 0;
-    }
-    touched_.clear();
-  };
-  if (repeat) {
-    const size_t window = options_.repeat_last_n < 0
-                              ? tokens.size()
-                              : std::min<size_t>(tokens.size(), options_.repeat_last_n);
-    AddCounts(tokens.last(window), vocab);
+void Sampler::Penalize(const SampleContext& context) {
+  const std::span<const int32_t> tokens = context.tokens;
+  if (options_.repeat_penalty != 1.0) {
+    AddCounts(LastTokens(tokens, options_.repeat_last_n));
     const float penalty = static_cast<float>(options_.repeat_penalty);
-    for_each_counted(
+    ForEachCounted(
         [&](float& logit, int32_t) { logit = logit > 0 ? logit / penalty : logit * penalty; });
   }
-  if (answer) {
+  if (options_.frequency_penalty != 0 || options_.presence_penalty != 0) {
     const size_t begin = std::clamp<int64_t>(context.answer_begin, 0, std::ssize(tokens));
-    AddCounts(tokens.subspan(begin), vocab);
-    for_each_counted([&](float& logit, int32_t count) {
+    AddCounts(tokens.subspan(begin));
+    ForEachCounted([&](float& logit, int32_t count) {
       logit -= static_cast<float>(options_.frequency_penalty * count + options_.presence_penalty);
     });
   }
-  for (const int32_t id : context.banned) {
-    if (id >= 0 && id < vocab) edited_[id] = kNever;
+}
+
+// The counts are lengths here: of the longest repetition that each id would go on with.
+void Sampler::PenalizeRepetition(const SampleContext& context) {
+  const std::span<const int32_t> tokens = LastTokens(context.tokens, options_.dry_penalty_last_n);
+  const TokenSet* breakers = options_.dry_breakers.get();
+  const std::span<const int32_t> lengths = repetition_.Find(tokens, breakers);
+  counts_.resize(std::max(counts_.size(), edited_.size()));
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const int32_t id = tokens[i];
+    if (lengths[i] < options_.dry_allowed_length || id < 0 || id >= std::ssize(edited_)) continue;
+    if (breakers != nullptr && breakers->Contains(id)) continue;
+    if (counts_[id] == 0) touched_.push_back(id);
+    counts_[id] = std::max(counts_[id], lengths[i]);
   }
-  return edited_;
+  ForEachCounted([&](float& logit, int32_t length) {
+    const double growth =
+        std::pow(options_.dry_base, static_cast<double>(length - options_.dry_allowed_length));
+    logit -= static_cast<float>(std::min(options_.dry_multiplier * growth, kMaxPenalty));
+  });
 }
 
 // Fills candidates_ with the top_k best logits above -inf, in one pass: the buffer grows to twice k
@@ -282,6 +271,22 @@ void Sampler::KeepTypical() {
     candidates_[keep] = order[keep].second;
   }
   Truncate(keep);
+}
+
+// Keeps the order of what is left. A probability of 0 can always be excluded but never be the one
+// that stays, or nothing could be drawn.
+void Sampler::ExcludeTopChoices() {
+  const auto likely = [&](const Candidate& c) {
+    return c.probability > 0 && c.probability >= options_.xtc_threshold;
+  };
+  const Candidate* last = nullptr;
+  for (const Candidate& c : candidates_) {
+    if (likely(c) && (last == nullptr || Better(*last, c))) last = &c;
+  }
+  if (last == nullptr) return;
+  const int32_t stays = last->id;
+  std::erase_if(candidates_, [&](const Candidate& c) { return likely(c) && c.id != stays; });
+  Truncate(candidates_.size());
 }
 
 }  // namespace ringlet

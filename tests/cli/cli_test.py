@@ -102,6 +102,11 @@ class UsageTest(CliTest):
         self.bad(2, "excludes", "--quiet", "--verbose", "info")
         self.bad(2, "--top-p: found 1.5, expected a number from 0 to 1",
                  "run", self.model, "-p", "x", "--top-p", "1.5")
+        for bias in ("9", "9=", "9=x", "=1", "9=1 ", "9=101", "-1=0", "9=nan"):
+            self.bad(2, f'--logit-bias: found "{bias}", expected ID=X, a token\'s id and a number',
+                     "run", self.model, "-p", "x", f"--logit-bias={bias}")
+        self.bad(1, "--logit-bias: found the id 500, expected an id below 101",
+                 "run", self.model, "-p", "x", "--logit-bias", "500=1")
         self.bad(2, "--top-k: found 1.5, expected an integer of at least 0",
                  "run", self.model, "-p", "x", "--top-k", "1.5")
         self.bad(2, "--temperature: found nan", "run", self.model, "-p", "x", "--temp", "nan")
@@ -440,6 +445,18 @@ class RunTest(CliTest):
                    for seed in (1, 1, 2)]
         self.assertEqual(answers[0], answers[1])
         self.assertNotEqual(answers[0], answers[2])
+
+    def test_sampling_options_with_values_that_are_not_one_number(self):
+        def draw(*flags):
+            return self.run_json("-p", "hello", "-n", 30, "--ignore-eos", "--temp", 0, *flags)["tokens"]
+
+        plain = draw()
+        self.assertNotIn(plain[0], draw("--logit-bias", f"{plain[0]}=-100"))
+        self.assertEqual(set(draw("--logit-bias", "9=100", "--logit-bias", "8=-3.5")), {9})
+        dry = ("--dry-multiplier", 50, "--dry-base", 10)
+        self.assertNotEqual(draw("--logit-bias", "9=100", *dry), [9] * 30)
+        self.assertEqual(set(draw("--logit-bias", "9=100", *dry, "--dry-sequence-breaker",
+                                  tiny_model.CHARACTERS[9 - len(tiny_model.SPECIAL)])), {9})
 
     def test_ids_beyond_the_tokenizer_are_never_drawn(self):
         found = self.run_json("-p", "x", "-n", 300, "--temp", 5, "--top-k", 0, "--top-p", 1,

@@ -1,5 +1,6 @@
-#include "cli/text_model.h"
+#include "model/text_model.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -8,7 +9,7 @@
 #include "io/gguf.h"
 #include "io/utf8.h"
 
-namespace ringlet::cli {
+namespace ringlet {
 namespace {
 
 constexpr uint64_t kMaxTemplateFile = uint64_t{4} << 20;
@@ -113,9 +114,13 @@ Result<std::vector<int32_t>> TextModel::Encode(std::string_view text, SpecialTok
 }
 
 Result<std::string> TextModel::Render(const OrderedJson& messages) const {
-  RINGLET_CHECK(template_ != nullptr, "callers ask has_template() first");
   ChatInput input;
   input.messages = messages;
+  return Render(std::move(input));
+}
+
+Result<std::string> TextModel::Render(ChatInput input) const {
+  RINGLET_CHECK(template_ != nullptr, "callers ask has_template() first");
   input.bos_token = bos_token_;
   input.eos_token = eos_token_;
   return template_->Render(input);
@@ -147,10 +152,20 @@ Result<TextModel> LoadTextModel(const Checkpoint& checkpoint) {
   if (!files.chat_template.empty()) {
     RINGLET_ASSIGN_OR_RETURN(model.template_,
                              ChatTemplate::Parse(files.chat_template, files.template_name));
+    model.template_source_ = std::move(files.chat_template);
   }
   model.bos_token_ = std::move(files.bos_token);
   model.eos_token_ = std::move(files.eos_token);
   return model;
+}
+
+std::vector<int32_t> EndIds(const ModelConfig& config, const TextModel& text_model) {
+  std::vector<int32_t> ids = config.eos_ids;
+  const std::span<const int32_t> more = text_model.tokenizer().eos_ids();
+  ids.insert(ids.end(), more.begin(), more.end());
+  std::ranges::sort(ids);
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
 }
 
 TextParts InspectTextModel(const Checkpoint& checkpoint) {
@@ -168,4 +183,4 @@ TextParts InspectTextModel(const Checkpoint& checkpoint) {
   return parts;
 }
 
-}  // namespace ringlet::cli
+}  // namespace ringlet

@@ -14,8 +14,9 @@
 #include "io/chat_template.h"
 #include "io/tokenizer.h"
 #include "model/checkpoint.h"
+#include "model/config.h"
 
-namespace ringlet::cli {
+namespace ringlet {
 
 class TextModel {
  public:
@@ -24,8 +25,12 @@ class TextModel {
 
   // Ids of a text that is to be continued or scored: after a BOS, where the tokenizer asks for one.
   Result<std::vector<int32_t>> Encode(std::string_view text, SpecialTokens mode) const;
-  // The prompt that asks the model to answer `messages` (Conversation::Messages).
+  // The prompt that asks the model to answer `messages`, an array of what templates call messages.
   Result<std::string> Render(const OrderedJson& messages) const;
+  // The same with tools and variables of the template; the special tokens are this model's.
+  Result<std::string> Render(ChatInput input) const;
+  // The template's source; empty when there is none.
+  const std::string& template_source() const { return template_source_; }
   // Ids of a rendered prompt: names of special tokens are those tokens, and nothing is added.
   Result<std::vector<int32_t>> EncodeRendered(std::string_view prompt) const;
 
@@ -39,9 +44,13 @@ class TextModel {
 
   std::shared_ptr<const Tokenizer> tokenizer_;
   std::shared_ptr<const ChatTemplate> template_;
+  std::string template_source_;
   std::string bos_token_;
   std::string eos_token_;
 };
+
+// Every id that ends an answer: the configuration's, and those the tokenizer declares. Ascending.
+std::vector<int32_t> EndIds(const ModelConfig& config, const TextModel& text_model);
 
 // Errors: no tokenizer in the checkpoint, or a tokenizer or template that cannot be read.
 Result<TextModel> LoadTextModel(const Checkpoint& checkpoint);
@@ -55,4 +64,4 @@ struct TextParts {
 };
 TextParts InspectTextModel(const Checkpoint& checkpoint);
 
-}  // namespace ringlet::cli
+}  // namespace ringlet
