@@ -40,26 +40,34 @@ BatchThread::~BatchThread() {
   thread_.join();
 }
 
-Result<JobId> BatchThread::Submit(JobRequest request, std::shared_ptr<JobListener> listener) {
-  RINGLET_RETURN_IF_ERROR(batcher_->Check(request));
-  // std::function wants copies; the request moves through a pointer.
-  auto shared = std::make_shared<JobRequest>(std::move(request));
+Result<std::vector<JobId>> BatchThread::Submit(std::vector<Submission> jobs) {
+  for (const Submission& job : jobs) RINGLET_RETURN_IF_ERROR(batcher_->Check(job.request));
+  // std::function wants copies; the requests move through a pointer.
+  auto shared = std::make_shared<std::vector<Submission>>(std::move(jobs));
   const std::lock_guard lock(mutex_);
-  if (statistics_.waiting + submitted_ >= max_waiting_) {
-    return Status(StatusCode::kResource,
-                  fmt::format("queue: found {} requests waiting, expected fewer than {}",
-                              statistics_.waiting + submitted_, max_waiting_));
+  const int64_t waiting = statistics_.waiting + submitted_;
+  if (waiting + std::ssize(*shared) > max_waiting_) {
+    return Status(
+        StatusCode::kResource,
+        fmt::format("queue: found {} waiting and {} more, expected at most {} in all: try again "
+                    "later",
+                    waiting, shared->size(), max_waiting_));
   }
-  const JobId id = next_id_++;
-  ++submitted_;
-  ++unfinished_;
-  auto counting = std::make_shared<Counting>(this, id, std::move(listener));
-  tasks_.push_back([this, id, shared, counting](Batcher& batcher) {
-    live_.push_back(id);
-    batcher.Submit(id, std::move(*shared), counting);
+  std::vector<JobId> ids;
+  for (Submission& job : *shared) {
+    ids.push_back(next_id_++);
+    job.listener = std::make_shared<Counting>(this, ids.back(), std::move(job.listener));
+  }
+  submitted_ += std::ssize(ids);
+  unfinished_ += std::ssize(ids);
+  tasks_.push_back([this, ids, shared](Batcher& batcher) {
+    for (size_t i = 0; i < ids.size(); ++i) {
+      live_.push_back(ids[i]);
+      batcher.Submit(ids[i], std::move((*shared)[i].request), (*shared)[i].listener);
+    }
   });
   wake_.notify_one();
-  return id;
+  return ids;
 }
 
 void BatchThread::Cancel(JobId id) {

@@ -27,9 +27,13 @@ class BatchThread {
 
   const Batcher& batcher() const { return *batcher_; }  // its constant properties
 
-  // Errors: a request that can never run (kInvalidInput), a full queue (kResource). The listener is
-  // called by the batcher's thread, and from the first call on may be before Submit returns.
-  Result<JobId> Submit(JobRequest request, std::shared_ptr<JobListener> listener);
+  // Submits all or none. Errors: a request that can never run (kInvalidInput), a full queue
+  // (kResource). Listeners are called by the batcher's thread, possibly before Submit returns.
+  struct Submission {
+    JobRequest request;
+    std::shared_ptr<JobListener> listener;
+  };
+  Result<std::vector<JobId>> Submit(std::vector<Submission> jobs);
   // The job's listener hears of its end within a step, unless it has ended.
   void Cancel(JobId id);
 

@@ -75,6 +75,7 @@ class Batcher {
 
   // Longest prompt and answer together.
   int64_t context() const { return options_.context; }
+  int64_t vocab() const { return engine_->model().config().vocab; }
   Engine& engine() { return *engine_; }
 
   // Whether `request` can ever run. Any thread may ask.

@@ -332,7 +332,7 @@ TEST_P(BatcherTest, ThreadServesManyCallers) {
     callers.emplace_back([&, c] {
       for (size_t i = c; i < collectors.size(); i += 4) {
         collectors[i] = std::make_shared<Collector>();
-        EXPECT_TRUE(thread.Submit(requests[i], collectors[i]).ok());
+        EXPECT_TRUE(thread.Submit({{requests[i], collectors[i]}}).ok());
       }
     });
   }
@@ -351,8 +351,8 @@ TEST_P(BatcherTest, AFullQueueRefusesAndTheEndCancels) {
     BatchThread thread(Make(Options(1, 2 * kContext)), 2);
     for (int i = 0; i < 40; ++i) {
       auto collector = std::make_shared<Collector>();
-      const Result<JobId> id =
-          thread.Submit(Request(std::vector<int32_t>(64, 5), 500, 3), collector);
+      const auto id =
+          thread.Submit({{Request(std::vector<int32_t>(64, 5), 500, 3), collector}});
       if (id.ok()) {
         collectors.push_back(collector);
       } else {

@@ -38,9 +38,10 @@ Status Decoding::Accept(std::span<const float> logits, std::string& text) {
   if (!drawn) {
     return Status(
         StatusCode::kInvalidInput,
-        fmt::format("logits after token {}: found no number above -inf, expected at least "
+        fmt::format("logits after token {}: found no number above -inf{}, expected at least "
                     "one: the weights are damaged, or the computation overflowed",
-                    tokens_.size()));
+                    tokens_.size(),
+                    options_.constraint != nullptr ? " of a token that the grammar allows" : ""));
   }
   if (std::ranges::find(options_.end_ids, *drawn) != options_.end_ids.end()) {
     end_token_ = *drawn;
@@ -48,6 +49,7 @@ Status Decoding::Accept(std::span<const float> logits, std::string& text) {
     return Status::Ok();
   }
   tokens_.push_back(*drawn);
+  if (options_.constraint != nullptr) options_.constraint->Accept(*drawn);
   if (options_.top_logprobs >= 0) {
     logprobs_.push_back(ScoreToken(isa_, logits, *drawn, options_.top_logprobs, options_.vocab));
   }
@@ -73,6 +75,7 @@ std::optional<int32_t> Decoding::Draw(std::span<const float> logits) {
   context.answer_begin = prompt_size_;
   const bool too_early = std::ssize(answer()) < options_.min_tokens;
   if (options_.ignore_end || too_early) context.banned = options_.end_ids;
+  if (options_.constraint != nullptr) context.allowed = options_.constraint->Allowed();
   return sampler_.Sample(logits, context);
 }
 

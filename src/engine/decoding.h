@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,7 @@
 #include "base/status.h"
 #include "engine/sampler.h"
 #include "engine/text_stream.h"
+#include "engine/token_constraint.h"
 #include "engine/token_logprobs.h"
 #include "ops/isa.h"
 
@@ -31,6 +33,8 @@ struct GenerateOptions {
   int64_t prefill_rows = 512;     // the prompt is fed in pieces of at most this many tokens
   // Log-probabilities of each token of the answer, and of so many of the likeliest; -1: none.
   int top_logprobs = -1;
+  // Null: any token. Of one answer only.
+  std::shared_ptr<TokenConstraint> constraint = nullptr;
 };
 
 enum class FinishReason { kEndToken, kStopString, kLength, kCancelled };

@@ -1,0 +1,19 @@
+// The parameters of a request that say how tokens are drawn: the same for every endpoint.
+#pragma once
+
+#include "engine/decoding.h"
+#include "server/api/fields.h"
+#include "server/api/served_model.h"
+
+namespace ringlet {
+
+// The model's own options, changed by the fields: every name of SamplerParameters(), seed, logit_bias,
+// min_tokens, ignore_eos, dry_sequence_breakers and repetition_penalty (another name of
+// repeat_penalty). Without a seed the options have a fresh one.
+GenerateOptions ReadSampling(Fields& fields, const ServedModel& model);
+
+// At most so many stop strings.
+inline constexpr size_t kMaxStops = 16;
+inline constexpr int kMaxTopLogprobs = 20;
+
+}  // namespace ringlet

@@ -1,0 +1,39 @@
+// The model that a server answers with.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/batch_thread.h"
+#include "engine/decoding.h"
+#include "engine/job.h"
+#include "model/text_model.h"
+
+namespace ringlet {
+
+struct ServedModel {
+  std::string id;        // what clients call it
+  int64_t created = 0;   // seconds since 1970
+  TextModel text;
+  SamplerOptions sampling;  // where a request says nothing
+  std::vector<int32_t> end_ids;
+  int64_t vocab = 0;    // ids that may be drawn
+  int64_t context = 0;  // tokens of a prompt and its answer
+  std::unique_ptr<BatchThread> batches;
+
+  // A job that continues `prompt`; what a model fixes is filled in.
+  JobRequest MakeJob(std::vector<int32_t> prompt, GenerateOptions options) const;
+
+  // A token's bytes if they are text, else "bytes:\xE2\x82", as OpenAI's server writes them.
+  std::string TokenText(int32_t id) const;
+};
+
+// "chatcmpl-" and 24 random letters and digits.
+std::string NewId(std::string_view prefix);
+
+int64_t UnixSeconds();
+
+}  // namespace ringlet
