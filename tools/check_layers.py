@@ -25,7 +25,8 @@ BELOW = {
     "train": {"base", "tensor", "ops", "nn", "model", "io"},
     "rl": {"base", "tensor", "ops", "nn", "model", "io", "engine", "train"},
     "server": {"base", "tensor", "ops", "nn", "model", "io", "engine", "train", "rl"},
-    "cli": {"base", "tensor", "ops", "nn", "model", "io", "engine", "bench", "train", "rl"},
+    "cli": {"base", "tensor", "ops", "nn", "model", "io", "engine", "bench", "train", "rl",
+            "server"},
 }
 
 # Headers that only some files may name: (header pattern, file patterns). Paths are below the root.
@@ -40,6 +41,7 @@ CONFINED = [
     ("editline/*", ["src/cli/*"]),
     ("pcre2*.h", ["src/io/*"]),
     ("utf8proc.h", ["src/io/*"]),
+    ("boost/*", ["src/server/http/*"]),
     ("toml++/*", ["src/train/config/toml.cc"]),
 ]
 

@@ -21,6 +21,7 @@ libutf8proc-dev|pkg-config --exists libutf8proc
 libxxhash-dev|pkg-config --exists libxxhash
 libtomlplusplus-dev|pkg-config --exists tomlplusplus
 libedit-dev|pkg-config --exists libedit
+libboost1.81-dev|header boost/beast.hpp
 '
 demo_packages='
 ca-certificates|test -e /etc/ssl/certs/ca-certificates.crt
