@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a job needs and this machine lacks.
 #
-#   tools/install_deps.sh build | demo | test | bench | neon ...
+#   tools/install_deps.sh build | demo | test | bench | neon | page ...
 #
 # Prints what it installs; does nothing, quickly, when nothing is missing. Uses apt-get, through sudo
 # when not root. On a system without apt-get it lists what is missing and fails.
@@ -22,6 +22,11 @@ libxxhash-dev|pkg-config --exists libxxhash
 libtomlplusplus-dev|pkg-config --exists tomlplusplus
 libedit-dev|pkg-config --exists libedit
 libboost1.81-dev|header boost/beast.hpp
+libjs-marked|test -e /usr/share/javascript/marked/marked.min.js
+node-dompurify|test -e /usr/share/nodejs/dompurify/dist/purify.min.js
+node-highlight.js|test -e /usr/share/nodejs/highlight.js/lib/highlight.js
+libjs-katex|test -e /usr/share/javascript/katex/katex.min.js
+fonts-katex|test -e /usr/share/fonts/truetype/katex/KaTeX_Main-Regular.woff2
 '
 demo_packages='
 ca-certificates|test -e /etc/ssl/certs/ca-certificates.crt
@@ -45,6 +50,11 @@ neon_packages='
 g++-aarch64-linux-gnu|command -v aarch64-linux-gnu-g++
 qemu-user|command -v qemu-aarch64
 '
+page_packages='
+chromium|command -v chromium
+chromium-driver|command -v chromedriver
+python3-selenium|/usr/bin/python3 -c "import selenium"
+'
 
 header() {
   for directory in /usr/include /usr/local/include; do
@@ -65,7 +75,8 @@ for job in "$@"; do
     test) table=$test_packages ;;
     bench) table=$bench_packages ;;
     neon) table=$neon_packages ;;
-    *) echo "install_deps.sh: unknown job '$job' (build, demo, test, bench, neon)" >&2; exit 2 ;;
+    page) table=$page_packages ;;
+    *) echo "install_deps.sh: unknown job '$job' (build, demo, test, bench, neon, page)" >&2; exit 2 ;;
   esac
   old_ifs=$IFS
   IFS='

@@ -76,6 +76,8 @@ class Batcher {
   // Longest prompt and answer together.
   int64_t context() const { return options_.context; }
   int64_t vocab() const { return engine_->model().config().vocab; }
+  int64_t hidden() const { return engine_->model().config().hidden; }
+  int64_t max_sequences() const { return options_.max_sequences; }
   Engine& engine() { return *engine_; }
 
   // Whether `request` can ever run. Any thread may ask.
