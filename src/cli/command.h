@@ -38,6 +38,7 @@ class Command {
 
 std::unique_ptr<Command> MakeRunCommand();
 std::unique_ptr<Command> MakeChatCommand();
+std::unique_ptr<Command> MakeServeCommand();
 std::unique_ptr<Command> MakeLogprobsCommand();
 std::unique_ptr<Command> MakeTokenizeCommand();
 std::unique_ptr<Command> MakeInspectCommand();

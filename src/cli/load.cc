@@ -60,6 +60,7 @@ Result<LoadedModel> PackModel(Checkpoint checkpoint, const ModelRequest& request
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   EngineOptions engine_options;
   engine_options.max_step_rows = request.max_step_rows;
+  loaded.context = context;
   loaded.engine = std::make_unique<Engine>(loaded.model, std::move(context), engine_options);
   return loaded;
 }

@@ -23,6 +23,7 @@ struct ModelRequest {
 
 struct LoadedModel {
   std::shared_ptr<const Model> model;
+  std::shared_ptr<Context> context;  // the engine's
   std::unique_ptr<Engine> engine;
   double pack_seconds = 0;
 };

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   std::vector<std::unique_ptr<Command>> commands;
   commands.push_back(MakeRunCommand());
   commands.push_back(MakeChatCommand());
+  commands.push_back(MakeServeCommand());
   commands.push_back(MakeLogprobsCommand());
   commands.push_back(MakeTokenizeCommand());
   commands.push_back(MakeInspectCommand());

@@ -351,8 +351,7 @@ TEST_P(BatcherTest, AFullQueueRefusesAndTheEndCancels) {
     BatchThread thread(Make(Options(1, 2 * kContext)), 2);
     for (int i = 0; i < 40; ++i) {
       auto collector = std::make_shared<Collector>();
-      const auto id =
-          thread.Submit({{Request(std::vector<int32_t>(64, 5), 500, 3), collector}});
+      const auto id = thread.Submit({{Request(std::vector<int32_t>(64, 5), 500, 3), collector}});
       if (id.ok()) {
         collectors.push_back(collector);
       } else {

@@ -64,7 +64,7 @@ void Answers::Start(std::vector<JobRequest> requests) {
   }
   Result<std::vector<JobId>> ids = model_.batches->Submit(std::move(jobs));
   if (!ids.ok()) return writer_->Refuse(*exchange_, ids.status());
-  ids_ = *std::move(ids);
+  ids_ = std::move(ids).value();
   writer_->Begin(*exchange_);
   exchange_->OnDisconnect([batches = model_.batches.get(), cancelled = ids_] {
     for (const JobId id : cancelled) batches->Cancel(id);

@@ -38,8 +38,8 @@ class AnswerWriter {
   virtual void Fail(Exchange& exchange, const Status& status) = 0;
 };
 
-// Submits `jobs` and lets `writer` answer. Jobs of one prompt (`prompt_of`, parallel to `jobs`) count
-// its tokens once. When the client goes, the jobs are cancelled.
+// Submits `jobs` and lets `writer` answer. Jobs of one prompt (`prompt_of`, parallel to `jobs`)
+// count its tokens once. When the client goes, the jobs are cancelled.
 void StartAnswers(const ServedModel& model, std::shared_ptr<Exchange> exchange,
                   std::vector<JobRequest> jobs, std::vector<size_t> prompt_of,
                   std::unique_ptr<AnswerWriter> writer);

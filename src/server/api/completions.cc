@@ -36,8 +36,8 @@ CompletionRequest ReadCompletion(Fields& fields, const ServedModel& model) {
   request.options = ReadSampling(fields, model);
   request.options.max_tokens = fields.Integer("max_tokens", 0, kMaxTokens).value_or(kDefaultTokens);
   request.options.stop = fields.Strings("stop", kMaxStops).value_or(std::vector<std::string>());
-  request.options.top_logprobs = static_cast<int>(
-      fields.Integer("logprobs", 0, kMaxTopLogprobs).value_or(-1));
+  request.options.top_logprobs =
+      static_cast<int>(fields.Integer("logprobs", 0, kMaxTopLogprobs).value_or(-1));
   request.n = fields.Integer("n", 1, kMaxChoices).value_or(1);
   const int64_t best_of = fields.Integer("best_of", 1, kMaxChoices).value_or(request.n);
   if (best_of != request.n) {
@@ -68,7 +68,7 @@ class LogprobsTable {
     tokens_.push_back(text);
     offsets_.push_back(offset_);
     offset_ += CountCharacters(model_.text.tokenizer().TokenBytes(id));
-    token_logprobs_.push_back(scores == nullptr ? OrderedJson() : scores->token.logprob);
+    token_logprobs_.push_back(scores == nullptr ? OrderedJson() : OrderedJson(scores->token.logprob));
     OrderedJson top;
     if (scores != nullptr) {
       top = OrderedJson::object();
@@ -151,9 +151,9 @@ class CompletionWriter : public AnswerWriter {
   struct Choice {
     std::string text;
     OrderedJson json;
-    size_t told = 0;      // tokens whose log-probabilities were written
-    int64_t offset = 0;   // characters before the next token
-    bool begun = false;   // the prompt was echoed
+    size_t told = 0;     // tokens whose log-probabilities were written
+    int64_t offset = 0;  // characters before the next token
+    bool begun = false;  // the prompt was echoed
   };
 
   OrderedJson Envelope(OrderedJson choices) const {

@@ -57,12 +57,13 @@ class EmbeddingsWriter : public AnswerWriter {
       OrderedJson embedding = base64_ ? OrderedJson(Base64(vectors_[i])) : OrderedJson(vectors_[i]);
       data.push_back({{"object", "embedding"}, {"index", i}, {"embedding", std::move(embedding)}});
     }
-    RespondJson(exchange, {{"object", "list"},
-                           {"data", std::move(data)},
-                           {"model", model_.id},
-                           {"usage",
-                            {{"prompt_tokens", usage.prompt_tokens},
-                             {"total_tokens", usage.prompt_tokens}}}});
+    RespondJson(
+        exchange,
+        {{"object", "list"},
+         {"data", std::move(data)},
+         {"model", model_.id},
+         {"usage",
+          {{"prompt_tokens", usage.prompt_tokens}, {"total_tokens", usage.prompt_tokens}}}});
   }
 
   void Fail(Exchange& exchange, const Status& status) override { FailOpenAi(exchange, status); }

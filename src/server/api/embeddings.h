@@ -9,8 +9,8 @@
 
 namespace ringlet {
 
-// The mean over a text's tokens of the final norm's output, divided by its length (L2), as floats or
-// base64 of little-endian fp32. `dimensions` keeps the first so many before that division.
+// The mean over a text's tokens of the final norm's output, divided by its length (L2), as floats
+// or base64 of little-endian fp32. `dimensions` keeps the first so many before that division.
 void AnswerEmbeddings(const ServedModel& model, std::shared_ptr<Exchange> exchange,
                       const OrderedJson& body);
 

@@ -38,12 +38,12 @@ std::optional<int64_t> Fields::Integer(std::string_view key, int64_t min, int64_
   if (value == nullptr) return std::nullopt;
   // Clients of dynamic languages also send 5.0.
   const double number = value->is_number() ? value->get<double>() : NAN;
-  const bool whole = value->is_number_integer() || (std::floor(number) == number &&
-                                                    std::abs(number) <= 9007199254740992.0);
-  const bool in_range = whole && number >= static_cast<double>(min) &&
-                        number <= static_cast<double>(max) &&
-                        (!value->is_number_unsigned() ||
-                         value->get<uint64_t>() <= static_cast<uint64_t>(std::max<int64_t>(max, 0)));
+  const bool whole = value->is_number_integer() ||
+                     (std::floor(number) == number && std::abs(number) <= 9007199254740992.0);
+  const bool in_range =
+      whole && number >= static_cast<double>(min) && number <= static_cast<double>(max) &&
+      (!value->is_number_unsigned() ||
+       value->get<uint64_t>() <= static_cast<uint64_t>(std::max<int64_t>(max, 0)));
   if (in_range) return value->is_number_integer() ? value->get<int64_t>() : std::llround(number);
   Fail(key, JsonBrief(Json(*value)), fmt::format("an integer from {} to {}", min, max));
   return std::nullopt;

@@ -26,7 +26,7 @@ std::vector<int32_t> ReadOne(Fields& fields, const ServedModel& model, std::stri
     fields.Fail(key, ids.status());
     return {};
   }
-  return *std::move(ids);
+  return std::move(ids).value();
 }
 
 }  // namespace
@@ -36,8 +36,8 @@ std::vector<int32_t> ReadTokenIds(Fields& fields, const ServedModel& model, std:
   std::vector<int32_t> ids;
   const int64_t vocab = model.batches->batcher().vocab();
   for (const OrderedJson& entry : array) {
-    const bool fits = entry.is_number_integer() && entry.get<int64_t>() >= 0 &&
-                      entry.get<int64_t>() < vocab;
+    const bool fits =
+        entry.is_number_integer() && entry.get<int64_t>() >= 0 && entry.get<int64_t>() < vocab;
     if (!fits) {
       fields.Fail(fmt::format("{}[{}]", key, ids.size()), JsonBrief(Json(entry)),
                   fmt::format("a token id from 0 to {}", vocab - 1));
@@ -60,7 +60,8 @@ std::vector<std::vector<int32_t>> ReadPrompts(Fields& fields, const ServedModel&
   if (!value->is_array() || AreIntegers(*value)) {
     prompts.push_back(ReadOne(fields, model, key, *value));
   } else if (value->size() > kMaxPrompts) {
-    fields.Fail(key, fmt::format("{} prompts", value->size()), fmt::format("at most {}", kMaxPrompts));
+    fields.Fail(key, fmt::format("{} prompts", value->size()),
+                fmt::format("at most {}", kMaxPrompts));
   } else {
     for (size_t i = 0; i < value->size() && !fields.failed(); ++i) {
       prompts.push_back(ReadOne(fields, model, fmt::format("{}[{}]", key, i), (*value)[i]));

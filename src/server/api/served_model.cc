@@ -17,12 +17,12 @@ JobRequest ServedModel::MakeJob(std::vector<int32_t> prompt, GenerateOptions opt
   job.options.end_ids = end_ids;
   job.options.vocab = vocab;
   job.options.max_length = context;
-  job.token_bytes = [this](int32_t id) { return text.TokenBytes(id); };
+  job.token_bytes = [this](int32_t token) { return text.TokenBytes(token); };
   return job;
 }
 
-std::string ServedModel::TokenText(int32_t id) const {
-  const std::string_view bytes = text.tokenizer().TokenBytes(id);
+std::string ServedModel::TokenText(int32_t token) const {
+  const std::string_view bytes = text.tokenizer().TokenBytes(token);
   if (ValidUtf8Prefix(bytes) == bytes.size()) return std::string(bytes);
   std::string out = "bytes:";
   for (const char byte : bytes) out += fmt::format("\\x{:02X}", static_cast<uint8_t>(byte));

@@ -15,8 +15,8 @@
 namespace ringlet {
 
 struct ServedModel {
-  std::string id;        // what clients call it
-  int64_t created = 0;   // seconds since 1970
+  std::string id;       // what clients call it
+  int64_t created = 0;  // seconds since 1970
   TextModel text;
   SamplerOptions sampling;  // where a request says nothing
   std::vector<int32_t> end_ids;
@@ -28,7 +28,7 @@ struct ServedModel {
   JobRequest MakeJob(std::vector<int32_t> prompt, GenerateOptions options) const;
 
   // A token's bytes if they are text, else "bytes:\xE2\x82", as OpenAI's server writes them.
-  std::string TokenText(int32_t id) const;
+  std::string TokenText(int32_t token) const;
 };
 
 // "chatcmpl-" and 24 random letters and digits.

@@ -33,9 +33,9 @@ void AnswerTokenize(const ServedModel& model, std::shared_ptr<Exchange> exchange
       tokens.push_back(id);
     }
   }
-  RespondJson(*exchange, {{"tokens", std::move(tokens)},
-                          {"count", ids->size()},
-                          {"max_model_len", model.context}});
+  RespondJson(
+      *exchange,
+      {{"tokens", std::move(tokens)}, {"count", ids->size()}, {"max_model_len", model.context}});
 }
 
 void AnswerDetokenize(const ServedModel& model, std::shared_ptr<Exchange> exchange,
