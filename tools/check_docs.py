@@ -91,9 +91,9 @@ def check_paths(root, page):
 
 def check_commands(page, help_text):
     """Sections "## ringlet NAME" of the page and the subcommands of --help must be the same."""
-    documented = set(re.findall(r"^#+ `?ringlet ([a-z]+)", page.read_text(encoding="utf-8"), re.M))
+    documented = set(re.findall(r"^#+ `?ringlet ([a-z-]+)", page.read_text(encoding="utf-8"), re.M))
     listing = help_text.split("Subcommands:")[-1]
-    available = set(re.findall(r"^  ([a-z]+)\b", listing, re.M))
+    available = set(re.findall(r"^  ([a-z-]+)\b", listing, re.M))
     problems = [f"{page.name}: `ringlet {name}` is not in --help"
                 for name in sorted(documented - available)]
     problems += [f"{page.name}: `ringlet {name}` is in --help but has no section"

@@ -50,6 +50,7 @@ std::unique_ptr<Command> MakeDataShardsCommand();
 std::unique_ptr<Command> MakeDataInfoCommand();
 std::unique_ptr<Command> MakeTrainCommand();
 std::unique_ptr<Command> MakeBenchCommand();
+std::unique_ptr<Command> MakeBenchServeCommand();
 std::unique_ptr<Command> MakeInfoCommand();
 
 }  // namespace ringlet::cli

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   commands.push_back(MakeDataCommand());
   commands.push_back(MakeTrainCommand());
   commands.push_back(MakeBenchCommand());
+  commands.push_back(MakeBenchServeCommand());
   commands.push_back(MakeInfoCommand());
   GlobalOptions globals;
   if (const char* isa = std::getenv("RINGLET_FORCE_ISA"); isa != nullptr) globals.force_isa = isa;

@@ -24,7 +24,7 @@ import tiny_model
 
 BINARY = ""
 COMMANDS = ["run", "chat", "logprobs", "tokenize", "inspect", "new", "quantize", "data", "train",
-            "bench", "info"]
+            "bench", "bench-serve", "info"]
 SECONDS = 300  # nothing takes a tenth of that, but machines may be busy
 # About how many times as long the program takes as a release build: tests that need a run which
 # takes a while make it that much smaller.

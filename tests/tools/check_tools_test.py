@@ -147,6 +147,9 @@ class DocsTest(ScratchTest):
         found = check_docs.check_commands(page, "Subcommands:\n  run  text\n  chat  text\n")
         self.assertEqual(found, ["cli.md: `ringlet walk` is not in --help",
                                  "cli.md: `ringlet chat` is in --help but has no section"])
+        page = self.write("cli.md", "## ringlet run MODEL\n")
+        self.assertEqual(check_docs.check_commands(page, "Subcommands:\n  run  x\n  run-far  x\n"),
+                         ["cli.md: `ringlet run-far` is in --help but has no section"])
 
 
 class SummaryTest(ScratchTest):

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <utility>
 
 #include "base/text.h"
@@ -60,6 +61,16 @@ void HttpClient::Cancel(CallId id) {
     if (found == core.calls.end()) return;
     const auto call = found->second;
     call->Finish(Status(StatusCode::kCancelled, "cancelled"));
+  });
+}
+
+void HttpClient::At(HttpTime time, std::function<void()> task) {
+  asio::io_context& io = impl_->core.io;
+  asio::post(io, [&io, time, task = std::move(task)]() mutable {
+    auto timer = std::make_shared<asio::steady_timer>(io, time);
+    timer->async_wait([timer, task = std::move(task)](const boost::system::error_code& error) {
+      if (!error) task();
+    });
   });
 }
 

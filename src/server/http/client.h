@@ -55,12 +55,15 @@ class HttpClient {
   // Calls that are not done are dropped without on_done.
   ~HttpClient();
 
-  // Start, Cancel and Stop may be called from any thread, and from the functions of calls.
+  // Start, Cancel, At and Stop may be called from any thread, and from the functions of calls.
   CallId Start(HttpCall call);
   // The call ends with kCancelled and its connection is closed; nothing happens when it is done.
   void Cancel(CallId id);
 
-  // Runs calls on this thread until none is left, or Stop. May be called again.
+  // Runs `task` on the client's thread, at `time` or soon after.
+  void At(HttpTime time, std::function<void()> task);
+
+  // Runs calls and tasks on this thread until none is left, or Stop. May be called again.
   void Run();
   void Stop();
 
