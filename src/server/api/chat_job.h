@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "engine/decoding.h"
+#include "server/api/chat_writer.h"
 #include "server/api/served_model.h"
 #include "server/chat/output_parser.h"
 #include "server/chat/tools.h"
@@ -41,5 +42,9 @@ Result<std::string> RenderChat(const ServedModel& model, const ChatRequest& requ
 // The jobs of `request`, one for each of its n answers.
 Result<std::vector<JobRequest>> MakeChatJobs(const ServedModel& model, const ChatRequest& request,
                                              const ChatPrompt& prompt);
+
+// Answers the request in the words of `dialect`, errors too.
+void StartChat(const ServedModel& model, std::shared_ptr<Exchange> exchange,
+               const ChatRequest& request, std::unique_ptr<ChatDialect> dialect);
 
 }  // namespace ringlet
