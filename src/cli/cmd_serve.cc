@@ -164,6 +164,7 @@ class ServeCommand : public Command {
     served.vocab =
         std::min<int64_t>(loaded.model->config().vocab, served.text.tokenizer().vocab_size());
     served.context = (*batcher)->context();
+    served.grammars = std::make_unique<GrammarCache>(served.text.tokenizer());
     served.batches = std::make_unique<BatchThread>(std::move(batcher).value(), queue_);
     const std::string id = served.id;
     const int64_t context = served.context;

@@ -8,9 +8,12 @@
 #include <fmt/format.h>
 
 #include "server/api/answers.h"
+#include "server/api/anthropic.h"
+#include "server/api/chat_completions.h"
 #include "server/api/completions.h"
 #include "server/api/embeddings.h"
 #include "server/api/operation.h"
+#include "server/api/responses.h"
 #include "server/api/stream_events.h"
 #include "server/api/tokens.h"
 #include "server/api/worker.h"
@@ -139,8 +142,13 @@ void ApiServer::Impl::AddRoutes(const ApiServerOptions& options) {
                exchange->Respond(HttpError(
                    404, fmt::format("model: found \"{}\", expected \"{}\"", values[0], model.id)));
              });
+  Post("/v1/chat/completions", AnswerChatCompletion);
   Post("/v1/completions", AnswerCompletion);
+  Post("/v1/responses", AnswerResponses);
+  Post("/v1/messages", AnswerMessages);
+  Post("/v1/messages/count_tokens", AnswerCountTokens);
   Post("/v1/embeddings", AnswerEmbeddings);
+  Post("/apply-template", AnswerApplyTemplate);
   Post("/tokenize", AnswerTokenize);
   Post("/detokenize", AnswerDetokenize);
 }

@@ -26,14 +26,11 @@ struct StreamOptions {
 };
 
 void ReadMessages(Fields& fields, const OrderedJson& body, ChatRequest& request) {
-  const server::RequestField field(body, "body");
   fields.Ignore({"messages", "tools", "tool_choice", "parallel_tool_calls"});
-  auto messages = server::MessagesOfChatCompletions(field);
-  if (!messages.ok()) return fields.Fail("messages", messages.status());
-  request.messages = std::move(messages).value();
-  auto tools = server::ToolsOfChatCompletions(field);
-  if (!tools.ok()) return fields.Fail("tools", tools.status());
-  request.tools = std::move(tools).value();
+  auto prompt = server::PromptOfChatCompletions(body, "body");
+  if (!prompt.ok()) return fields.Fail("messages", prompt.status());
+  request.messages = std::move(prompt->messages);
+  request.tools = std::move(prompt->tools);
 }
 
 void ReadLogprobs(Fields& fields, GenerateOptions& options) {
@@ -62,14 +59,15 @@ ChatRequest ReadChat(Fields& fields, const ServedModel& model, const OrderedJson
   ReadMessages(fields, body, request);
   request.options = ReadSampling(fields, model);
   const auto max_tokens = fields.Integer("max_tokens", 0, kMaxTokens);
-  request.options.max_tokens = fields.Integer("max_completion_tokens", 0, kMaxTokens)
-                                   .value_or(max_tokens.value_or(-1));
+  request.options.max_tokens =
+      fields.Integer("max_completion_tokens", 0, kMaxTokens).value_or(max_tokens.value_or(-1));
   request.options.stop = fields.Strings("stop", kMaxStops).value_or(std::vector<std::string>());
   ReadLogprobs(fields, request.options);
-  ReadOutput(fields, request);
+  ReadOutput(fields, model, request);
   request.n = fields.Integer("n", 1, kMaxChoices).value_or(1);
   request.continue_final = fields.Bool("continue_final_message").value_or(false);
-  if (const auto add = fields.Bool("add_generation_prompt"); add && *add == request.continue_final) {
+  if (const auto add = fields.Bool("add_generation_prompt");
+      add && *add == request.continue_final) {
     fields.Fail("add_generation_prompt", *add ? "true" : "false",
                 "the opposite of continue_final_message");
   }
@@ -242,10 +240,11 @@ void AnswerChatCompletion(const ServedModel& model, std::shared_ptr<Exchange> ex
   Fields fields(body);
   StreamOptions stream;
   const ChatRequest request = ReadChat(fields, model, body, &stream);
-  if (const Status status = fields.Finish(); !status.ok()) {
-    return exchange->Respond(ErrorResponse(status, fields.param()));
-  }
-  StartChat(model, std::move(exchange), request,
+  const Status status = fields.Finish();
+  const Result<ChatPrompt> prompt =
+      status.ok() ? MakeChatPrompt(model, request) : Result<ChatPrompt>(status);
+  if (!prompt.ok()) return exchange->Respond(ErrorResponse(prompt.status(), fields.param()));
+  StartChat(model, std::move(exchange), request, *prompt,
             std::make_unique<OpenAiChat>(model, request, stream));
 }
 

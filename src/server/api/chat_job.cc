@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/api/output_fields.h"
 #include "server/chat/tool_syntax.h"
 
 namespace ringlet {
@@ -67,14 +68,12 @@ Result<std::vector<JobRequest>> MakeChatJobs(const ServedModel& model, const Cha
 }
 
 void StartChat(const ServedModel& model, std::shared_ptr<Exchange> exchange,
-               const ChatRequest& request, std::unique_ptr<ChatDialect> dialect) {
-  const Result<ChatPrompt> prompt = MakeChatPrompt(model, request);
-  if (!prompt.ok()) return dialect->Refuse(*exchange, prompt.status());
-  Result<std::vector<JobRequest>> jobs = MakeChatJobs(model, request, *prompt);
+               const ChatRequest& request, const ChatPrompt& prompt,
+               std::unique_ptr<ChatDialect> dialect) {
+  Result<std::vector<JobRequest>> jobs = MakeChatJobs(model, request, prompt);
   if (!jobs.ok()) return dialect->Refuse(*exchange, jobs.status());
   const auto n = static_cast<size_t>(request.n);
-  auto writer =
-      std::make_unique<ChatWriter>(std::move(dialect), n, prompt->format, request.stream);
+  auto writer = std::make_unique<ChatWriter>(std::move(dialect), n, prompt.format, request.stream);
   StartAnswers(model, std::move(exchange), std::move(jobs).value(), std::vector<size_t>(n, 0),
                std::move(writer));
 }

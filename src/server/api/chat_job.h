@@ -19,11 +19,11 @@ namespace ringlet {
 struct ChatRequest {
   OrderedJson messages;  // as templates see them
   server::ToolSettings tools;
-  OrderedJson variables;  // more of the template's: enable_thinking, ...
+  OrderedJson variables;        // more of the template's: enable_thinking, ...
   bool continue_final = false;  // the answer goes on with the last message
   GenerateOptions options;
-  // Held to by the content: null, or a grammar.
-  std::shared_ptr<const Grammar> grammar;
+  GrammarCache::Matcher grammar;  // that the content is held to, or null
+  int64_t thinking_budget = -1;   // tokens of reasoning at most; -1: no limit
   int64_t n = 1;
   bool stream = false;
 };
@@ -43,8 +43,9 @@ Result<std::string> RenderChat(const ServedModel& model, const ChatRequest& requ
 Result<std::vector<JobRequest>> MakeChatJobs(const ServedModel& model, const ChatRequest& request,
                                              const ChatPrompt& prompt);
 
-// Answers the request in the words of `dialect`, errors too.
+// Submits the request and lets `dialect` answer, errors too.
 void StartChat(const ServedModel& model, std::shared_ptr<Exchange> exchange,
-               const ChatRequest& request, std::unique_ptr<ChatDialect> dialect);
+               const ChatRequest& request, const ChatPrompt& prompt,
+               std::unique_ptr<ChatDialect> dialect);
 
 }  // namespace ringlet

@@ -11,6 +11,7 @@
 #include "engine/decoding.h"
 #include "engine/job.h"
 #include "model/text_model.h"
+#include "server/api/grammar_cache.h"
 
 namespace ringlet {
 
@@ -23,9 +24,14 @@ struct ServedModel {
   int64_t vocab = 0;    // ids that may be drawn
   int64_t context = 0;  // tokens of a prompt and its answer
   std::unique_ptr<BatchThread> batches;
+  std::unique_ptr<GrammarCache> grammars;
 
   // A job that continues `prompt`; what a model fixes is filled in.
   JobRequest MakeJob(std::vector<int32_t> prompt, GenerateOptions options) const;
+
+  // The bytes a token adds to an answer: nothing for control tokens but those that mark reasoning
+  // and calls of tools.
+  std::string AnswerBytes(int32_t token) const;
 
   // A token's bytes if they are text, else "bytes:\xE2\x82", as OpenAI's server writes them.
   std::string TokenText(int32_t token) const;
