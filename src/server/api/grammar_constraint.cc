@@ -103,9 +103,9 @@ void GrammarConstraint::FreeText(std::string_view bytes) {
   seen_ += bytes;
   const size_t at = seen_.find(trigger_);
   if (at != std::string::npos) {
-    const std::string rest = seen_.substr(at + trigger_.size());
+    const std::string text = seen_.substr(at);
     BeginPart(0);
-    return AcceptHeld(rest);
+    return AcceptHeld(text);
   }
   if (seen_.size() > trigger_.size()) seen_.erase(0, seen_.size() - trigger_.size());
 }
@@ -124,14 +124,20 @@ void GrammarConstraint::BeginPart(size_t part) {
   }
 }
 
+// Byte by byte: text that came with a marker may reach into the next part.
 void GrammarConstraint::AcceptHeld(std::string_view bytes) {
-  // A token that was allowed is accepted whole; text that came with a marker may not be, and then
-  // nothing at all may follow.
-  if (!matcher_->AcceptBytes(bytes)) {
-    phase_ = Phase::kEnd;
-    return;
+  for (size_t i = 0; i < bytes.size() && phase_ == Phase::kHeld; ++i) {
+    const std::string_view byte = bytes.substr(i, 1);
+    if (matcher_->AcceptBytes(byte)) {
+      if (matcher_->MustEnd()) BeginPart(part_ + 1);
+    } else if (matcher_->CanEnd() && part_ + 1 < plan_.parts.size()) {
+      BeginPart(part_ + 1);
+      --i;
+    } else {
+      // What was not allowed was written with the marker: nothing more may follow.
+      phase_ = Phase::kEnd;
+    }
   }
-  if (matcher_->MustEnd()) BeginPart(part_ + 1);
 }
 
 void GrammarConstraint::AllowEnd() {

@@ -18,11 +18,11 @@ namespace ringlet {
 struct ConstraintPlan {
   // One after the other; each ends where nothing else of it may come.
   std::vector<std::shared_ptr<const GrammarMatcher>> parts;
-  // Empty: the parts hold from the beginning of the content. Else each time this text was written
-  // there, and between those times everything may be.
+  // Empty: the parts hold from the beginning of the content. Else from each place where this text,
+  // with which they begin, was written; between those everything may be.
   std::string trigger;
-  // After the last part: whether text, and the trigger again, may follow; else only the end.
-  std::string again;  // the trigger then; empty: only the end
+  // The trigger after the last part; empty: only the end may follow.
+  std::string again;
 
   bool thinking_open = false;  // the prompt ended inside the reasoning
   int32_t think_begin = -1;    // the token that opens it where the content would begin; -1: none

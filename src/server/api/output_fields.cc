@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "server/api/grammar_constraint.h"
+#include "server/chat/tool_grammar.h"
 
 namespace ringlet {
 namespace {
@@ -23,6 +24,67 @@ void ReadSchema(Fields& fields, const ServedModel& model, const std::string& key
   auto matcher = model.grammars->Schema(*schema, key + ".schema");
   if (!matcher.ok()) return fields.Fail(key, matcher.status());
   request.grammar = std::move(matcher).value();
+}
+
+// A grammar of one text.
+std::string LiteralGrammar(std::string_view text) {
+  std::string out = "root ::= \"";
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+Status AddCallParts(const ServedModel& model, const server::ToolGrammar& grammar,
+                    ConstraintPlan& plan) {
+  if (!grammar.gbnf.empty()) {
+    RINGLET_ASSIGN_OR_RETURN(auto calls, model.grammars->Gbnf(grammar.gbnf, "tools"));
+    plan.parts.push_back(std::move(calls));
+    return Status::Ok();
+  }
+  for (const bool before : {true, false}) {
+    const std::string& literal = before ? grammar.prefix : grammar.suffix;
+    if (!literal.empty()) {
+      RINGLET_ASSIGN_OR_RETURN(auto text, model.grammars->Gbnf(LiteralGrammar(literal), "tools"));
+      plan.parts.push_back(std::move(text));
+    }
+    if (!before) break;
+    RINGLET_ASSIGN_OR_RETURN(auto call, model.grammars->Schema(grammar.schema, "tools"));
+    plan.parts.push_back(std::move(call));
+  }
+  return Status::Ok();
+}
+
+// Required and named calls hold from the beginning of the content, others where the model begins
+// one.
+Status PlanCalls(const ServedModel& model, const ChatRequest& request, server::ToolSyntax syntax,
+                 ConstraintPlan& plan) {
+  using Mode = server::ToolChoice::Mode;
+  const Mode mode = request.tools.choice.mode;
+  if (mode == Mode::kNone) return Status::Ok();
+  if (!plan.parts.empty()) {
+    return Status(StatusCode::kUnsupported,
+                  "response_format: found a format beside tools, expected tool_choice \"none\"");
+  }
+  const bool free = mode == Mode::kAuto;
+  const auto grammar = server::MakeToolGrammar(syntax, request.tools, "body");
+  // A model that is free to call may write what no grammar is there for.
+  if (!grammar.ok()) return free ? Status::Ok() : grammar.status();
+  if (free && grammar->trigger.empty()) return Status::Ok();
+  const Status added = AddCallParts(model, *grammar, plan);
+  if (!added.ok()) {
+    plan.parts.clear();
+    return free ? Status::Ok() : added;
+  }
+  if (free) plan.trigger = grammar->trigger;
+  // Elements of a list end with the list.
+  if (grammar->repeat && grammar->separator != ",") plan.again = grammar->trigger;
+  return Status::Ok();
 }
 
 }  // namespace
@@ -83,11 +145,14 @@ void ReadOutput(Fields& fields, const ServedModel& model, ChatRequest& request) 
 Result<std::shared_ptr<TokenConstraint>> MakeConstraint(const ServedModel& model,
                                                         const ChatRequest& request,
                                                         const server::OutputFormat& format) {
-  if (request.grammar == nullptr && request.thinking_budget < 0) {
-    return std::shared_ptr<TokenConstraint>();
-  }
   ConstraintPlan plan;
   if (request.grammar != nullptr) plan.parts.push_back(request.grammar);
+  if (request.tools.tools.is_array()) {
+    RINGLET_RETURN_IF_ERROR(PlanCalls(model, request, format.tools, plan));
+  }
+  if (plan.parts.empty() && request.thinking_budget < 0) {
+    return std::shared_ptr<TokenConstraint>();
+  }
   plan.thinking_open = format.thinking_open;
   plan.think_begin = model.text.tokenizer().IdOf(format.think_begin).value_or(-1);
   plan.think_end = format.think_end;
