@@ -46,6 +46,8 @@ class ServeCommand : public Command {
     args.Option("--cors", origins_, "ORIGIN",
                 "Let browsers call from pages of this origin; *: of any (may be repeated)");
     args.Option("--name", name_, "NAME", "What clients call the model [its file's name]");
+    args.Option("--session-dir", session_directory_, "DIR",
+                "Let clients save conversations here (/sessions)");
     args.Flag("--no-page", no_page_, "No chat page at /");
     args.Group("Limits");
     args.Option("--ctx", context_, "N",
@@ -159,6 +161,7 @@ class ServeCommand : public Command {
           .WithHint("give more --memory, fewer --max-seqs or a shorter --ctx");
     }
     served.id = name_.empty() ? ModelName() : name_;
+    served.session_directory = session_directory_;
     served.created = UnixSeconds();
     served.end_ids = EndIds(loaded.model->config(), served.text);
     served.vocab =
@@ -198,6 +201,7 @@ class ServeCommand : public Command {
   std::optional<std::string> api_key_file_;
   std::vector<std::string> origins_;
   std::string name_;
+  std::string session_directory_;
   bool no_page_ = false;
   int64_t context_ = 0;
   int64_t sequences_ = 16;

@@ -248,6 +248,15 @@ void AnswerChatCompletion(const ServedModel& model, std::shared_ptr<Exchange> ex
             std::make_unique<OpenAiChat>(model, request, stream));
 }
 
+Result<std::vector<int32_t>> ChatTokens(const ServedModel& model, const OrderedJson& body) {
+  Fields fields(body);
+  StreamOptions stream;
+  const ChatRequest request = ReadChat(fields, model, body, &stream);
+  RINGLET_RETURN_IF_ERROR(fields.Finish());
+  RINGLET_ASSIGN_OR_RETURN(ChatPrompt prompt, MakeChatPrompt(model, request));
+  return std::move(prompt.tokens);
+}
+
 void AnswerApplyTemplate(const ServedModel& model, std::shared_ptr<Exchange> exchange,
                          const OrderedJson& body) {
   Fields fields(body);

@@ -1,9 +1,12 @@
 // POST /v1/chat/completions.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/json.h"
+#include "base/status.h"
 #include "server/api/served_model.h"
 #include "server/http/exchange.h"
 
@@ -15,5 +18,8 @@ void AnswerChatCompletion(const ServedModel& model, std::shared_ptr<Exchange> ex
 // POST /apply-template: the prompt that the messages of such a request become, {"prompt", "count"}.
 void AnswerApplyTemplate(const ServedModel& model, std::shared_ptr<Exchange> exchange,
                          const OrderedJson& body);
+
+// The tokens of the prompt that such a request becomes.
+Result<std::vector<int32_t>> ChatTokens(const ServedModel& model, const OrderedJson& body);
 
 }  // namespace ringlet

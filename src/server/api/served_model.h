@@ -21,8 +21,9 @@ struct ServedModel {
   TextModel text;
   SamplerOptions sampling;  // where a request says nothing
   std::vector<int32_t> end_ids;
-  int64_t vocab = 0;    // ids that may be drawn
-  int64_t context = 0;  // tokens of a prompt and its answer
+  int64_t vocab = 0;              // ids that may be drawn
+  int64_t context = 0;            // tokens of a prompt and its answer
+  std::string session_directory;  // empty: sessions are not saved
   std::unique_ptr<BatchThread> batches;
   std::unique_ptr<GrammarCache> grammars;
 
