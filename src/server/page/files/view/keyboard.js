@@ -11,7 +11,7 @@ export const SHORTCUTS = [
   ['Esc', 'Stop the answer; close what is open'],
   ['\u2191', 'In an empty message field: edit the last message'],
   ['/', 'Go to the message field'],
-  ['Alt \u2191', 'Previous message (then the letters below)'],
+  ['Alt \u2191', 'Previous message; then:'],
   ['Alt \u2193', 'Next message'],
   ['C', 'Copy the message'],
   ['E', 'Edit your message'],
