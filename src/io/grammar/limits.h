@@ -20,6 +20,9 @@ constexpr size_t kMaxEdges = 1'000'000;
 constexpr uint64_t kMaxRepetition = 100'000;  // m and n of {m,n}, maxLength, maxItems
 constexpr size_t kMaxAlternatives = 256;      // anyOf and oneOf of one value, multiplied out
 
+// What a number may be made of.
+constexpr size_t kMaxWholeDigits = 100;
+
 // Matching.
 constexpr uint32_t kMaxStackDepth = 256;                // rules inside each other
 constexpr uint64_t kMaxWork = 10'000'000;               // of one call: edges and tokens' bytes seen
