@@ -72,8 +72,8 @@ int main(int argc, char** argv) {
   }
   const auto begin = Clock::now();
   const auto trie = ringlet::VocabularyTrie::Build(**tokenizer);
-  std::printf("%d ids, %u nodes, built in %.0f us\n", trie->vocab_size(), trie->size(),
-              Microseconds(begin));
+  std::printf("%d ids, %u nodes, built in %.0f us\n", trie->vocab_size(),
+              trie->short_tokens().size() + trie->long_tokens().size(), Microseconds(begin));
   std::string prose;
   for (int i = 0; i < 20; ++i) prose += "The quick brown fox, number " + std::to_string(i) + ". ";
   const std::string person =

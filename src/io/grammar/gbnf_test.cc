@@ -44,16 +44,24 @@ TEST(Gbnf, CountsRepetitions) {
   EXPECT_EQ(counts("\"a\"{7,}", 9), (std::vector<size_t>{7, 8, 9}));
   EXPECT_EQ(counts("\"a\"+", 3), (std::vector<size_t>{1, 2, 3}));
   EXPECT_EQ(counts("(\"a\"{2}){2,3}", 9), (std::vector<size_t>{4, 6}));
-  // Longer ones are made of blocks of 64.
-  for (const auto& [min, max] : {std::pair<size_t, size_t>{0, 127},
-                                 {0, 128},
-                                 {1, 193},
-                                 {128, 128},
-                                 {130, 321},
-                                 {200, 200}}) {
-    std::vector<size_t> expected;
-    for (size_t n = min; n <= max; ++n) expected.push_back(n);
-    EXPECT_EQ(counts(fmt::format("\"a\"{{{},{}}}", min, max), 400), expected);
+}
+
+// They are made of blocks of 4096.
+TEST(Gbnf, CountsLongRepetitions) {
+  for (const auto& [min, max] : {std::pair<size_t, size_t>{0, 130},
+                                 {0, 8191},
+                                 {0, 8192},
+                                 {1, 12300},
+                                 {8192, 8193},
+                                 {8200, 20000}}) {
+    const auto grammar = Gbnf(fmt::format("root ::= \"<\" \"a\"{{{},{}}} \">\"", min, max));
+    GrammarMatcher matcher(grammar, VocabularyTrie::Build({}));
+    ASSERT_TRUE(matcher.AcceptBytes("<"));
+    for (size_t n = 0; n <= max; ++n) {
+      GrammarMatcher fork = matcher;
+      ASSERT_EQ(fork.AcceptBytes(">"), n >= min) << n << " of " << min << " to " << max;
+      ASSERT_EQ(matcher.AcceptBytes("a"), n < max) << n << " of " << min << " to " << max;
+    }
   }
 }
 

@@ -35,7 +35,7 @@ Result<std::shared_ptr<const Grammar>> FromText(const std::string& text) {
 
 TEST(HostileGrammar, EmptyLoops) {
   for (const char* body : {"(\"a\"*)*", "(\"a\"?)+", "((\"a\"*)*)*", "(\"\")*", "(\"a\"*){0,1000}",
-                           "((\"a\"*){100}){100}", "(\"\"{1000})*", "( | | )* \"a\""}) {
+                           "((\"a\"*){20}){20}", "(\"\"{1000})*", "( | | )* \"a\""}) {
     const auto grammar = FromText("root ::= " + std::string(body));
     ASSERT_TRUE(grammar.ok()) << grammar.status().message();
     Survive(grammar, std::string(100, 'a'));
@@ -84,6 +84,7 @@ TEST(HostileGrammar, ManyAlternatives) {
 }
 
 TEST(HostileGrammar, HugeRepetitions) {
+  Survive(FromText("root ::= ((\"a\"*){100}){100}"), std::string(100, 'a'));
   Survive(FromText("root ::= .{100000}"), std::string(300, 'a'));
   Survive(FromText("root ::= ((.{1000}){1000}){1000}"), std::string(300, 'a'));
   Survive(FromText("root ::= ((\"a\"?){1000}){1000}"), std::string(300, 'a'));

@@ -43,6 +43,37 @@ x ::= [a-c] | "é" | "\\" [nu])"),
   }
 }
 
+// Far from the ends of a repetition its states share masks, near them they must not.
+TEST(GrammarMatcher, MasksOfRepetitionsAreWhatAcceptTakes) {
+  std::vector<std::string> tokens;
+  for (size_t n = 2; n < 40; ++n) {
+    tokens.push_back(std::string(n, 'a'));
+    tokens.push_back(std::string(n, 'a') + "\"");
+    tokens.push_back(std::string(n, 'a') + "\", \"" + std::string(n, 'a'));
+    tokens.push_back("\\n" + std::string(n, 'b') + "\"]");
+  }
+  const auto vocabulary = ByteVocabulary(tokens);
+  for (const auto& [min, max] : {std::pair{0, 70}, {25, 60}, {50, 50}, {0, 8300}}) {
+    const auto grammar = Schema(fmt::format(
+        R"({{"type":"array","items":{{"type":"string","minLength":{},"maxLength":{}}},"maxItems":3}})",
+        min, max));
+    GrammarMatcher matcher(grammar, vocabulary);
+    ASSERT_TRUE(matcher.AcceptBytes("[\""));
+    std::vector<uint64_t> bits;
+    for (int n = 0; n <= max; ++n) {
+      if (n < 100 || n > 8200) {
+        matcher.FillAllowed(bits);
+        for (int32_t id = 0; id<vocabulary->vocab_size(); id += n> 100 ? 5 : 1) {
+          GrammarMatcher fork = matcher;
+          ASSERT_EQ(Allowed(bits, id), fork.Accept(id))
+              << min << " " << max << " " << n << " " << id;
+        }
+      }
+      ASSERT_EQ(matcher.AcceptBytes("a"), n < max);
+    }
+  }
+}
+
 // Near the limit of the stacks' depth what is allowed depends on the depth.
 TEST(GrammarMatcher, MasksAreWhatAcceptTakesAtTheDepthLimit) {
   const auto grammar = Gbnf(R"(root ::= "[" root "]" | "x" root? "y")");
