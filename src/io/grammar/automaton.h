@@ -47,17 +47,25 @@ class Automaton {
   bool IsEnd(StateId state) const { return ends_[state] != 0; }
   bool ReadsBytes(StateId state) const { return reads_[state] != 0; }
 
+  // Whether a repetition of a short rule (one without loops and calls) returns to this state.
+  bool IsCounted(StateId state) const { return same_[state] != kNotCounted; }
+  // A counted state that no text of at most kNearBytes bytes tells from this one.
+  StateId NearlySame(StateId counted) const { return same_[counted]; }
+  static constexpr size_t kNearBytes = 16;
+
   // Bytes that no edge tells apart share a class; classes are in the order of the bytes.
   uint8_t ByteClass(uint8_t byte) const { return class_of_[byte]; }
   uint32_t byte_classes() const { return byte_classes_; }
 
  private:
   friend class AutomatonFinisher;
+  static constexpr StateId kNotCounted = UINT32_MAX;
 
   StateId start_ = 0;
   std::vector<uint32_t> first_edge_;
   std::vector<Edge> edges_;
   std::vector<uint8_t> ends_, reads_;
+  std::vector<StateId> same_;
   std::array<uint8_t, 256> class_of_{};
   uint32_t byte_classes_ = 1;
 };
@@ -98,15 +106,23 @@ class AutomatonBuilder {
  private:
   friend class AutomatonFinisher;
 
+  // States of a repetition: from each of them `rule` leads to the next.
+  struct Chain {
+    StateId first, last;
+    StateId rule;
+  };
+
   void AddEdge(StateId from, const Edge& edge);
-  void AddChain(StateId& at, Fragment rule, uint64_t count);
+  void AddChain(StateId& at, Fragment rule, uint64_t count, StateId exit = kNoExit);
   void AddUpTo(StateId from, Fragment rule, uint64_t max, StateId to);
+  static constexpr StateId kNoExit = UINT32_MAX;
 
   uint32_t states_ = 0;
   std::vector<StateId> from_;  // parallel to edges_
   std::vector<Edge> edges_;
   std::unordered_map<StateId, StateId> start_of_end_;  // of every rule that is called
   std::unordered_map<StateId, std::string> names_;     // by start
+  std::vector<Chain> chains_;
   bool full_ = false;
 };
 

@@ -8,9 +8,10 @@
 namespace ringlet::grammar {
 namespace {
 
-// Long repetitions are made of blocks of this many: fewer states, and all blocks share the masks of
-// the matcher.
-constexpr uint64_t kBlock = 64;
+// Very long repetitions are made of blocks of this many, for fewer states. Not earlier: each state
+// of the last block can end its rule, and masks are slower where a rule can end after every
+// character.
+constexpr uint64_t kBlock = 4096;
 
 }  // namespace
 
@@ -76,13 +77,16 @@ void AutomatonBuilder::AddCharacters(StateId from, const CodePointSet& set, Stat
   }
 }
 
-// `at` moves behind `count` calls of `rule`.
-void AutomatonBuilder::AddChain(StateId& at, Fragment rule, uint64_t count) {
+// `at` moves behind `count` calls of `rule`; with an exit, fewer calls lead there.
+void AutomatonBuilder::AddChain(StateId& at, Fragment rule, uint64_t count, StateId exit) {
+  const StateId first = states_;
   for (; count > 0 && !full_; --count) {
+    if (exit != kNoExit) AddEpsilon(at, exit);
     const StateId next = NewState();
     AddCall(at, rule, next);
     at = next;
   }
+  if (states_ > first && !full_) chains_.push_back({first, states_ - 1, rule.start});
 }
 
 // Each number of calls is reached in one way only.
@@ -100,10 +104,7 @@ void AutomatonBuilder::AddUpTo(StateId from, Fragment rule, uint64_t max, StateI
       AddChain(at, block, 1);
     }
   }
-  for (; max > 0 && !full_; --max) {
-    AddEpsilon(at, to);
-    AddChain(at, rule, 1);
-  }
+  AddChain(at, rule, max, to);
   AddEpsilon(at, to);
 }
 

@@ -246,7 +246,46 @@ class AutomatonFinisher {
       automaton.ends_.push_back(rule_of_end_[s] != kNone ? 1 : 0);
       automaton.reads_.push_back(reads ? 1 : 0);
     }
+    BuildCounted(automaton);
     return automaton;
+  }
+
+  // From two states of a chain that are both more than kNearBytes calls before its end, so many
+  // bytes lead through the same calls.
+  void BuildCounted(Automaton& automaton) const {
+    automaton.same_.assign(order_.size(), Automaton::kNotCounted);
+    for (const AutomatonBuilder::Chain& chain : builder_.chains_) {
+      if (number_[chain.first] == kNone || nullable_[chain.rule] != 0 || !IsShort(chain.rule)) {
+        continue;
+      }
+      for (StateId s = chain.first; s <= chain.last; ++s) {
+        if (number_[s] == kNone) continue;
+        const bool far = chain.last - s > Automaton::kNearBytes;
+        automaton.same_[number_[s]] = number_[far ? chain.first : s];
+      }
+    }
+  }
+
+  // Neither loops nor calls, and few states.
+  bool IsShort(StateId rule) const {
+    constexpr size_t kShortRule = 200;
+    std::vector<std::pair<StateId, size_t>> path = {{rule, 0}};
+    std::unordered_map<StateId, bool> open = {{rule, true}};
+    while (!path.empty()) {
+      auto& [state, next] = path.back();
+      if (next == out_[state].size()) {
+        open[state] = false;
+        path.pop_back();
+        continue;
+      }
+      const uint32_t index = out_[state][next++];
+      if (IsCall(index)) return false;
+      const auto [known, is_new] = open.try_emplace(edge(index).target, true);
+      if (!is_new && known->second) return false;
+      if (open.size() > kShortRule) return false;
+      if (is_new) path.emplace_back(edge(index).target, 0);
+    }
+    return true;
   }
 
   void BuildClasses(Automaton& automaton) const {

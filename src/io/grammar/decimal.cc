@@ -8,10 +8,15 @@
 
 #include <fmt/format.h>
 
+#include "io/grammar/limits.h"
+
 namespace ringlet::grammar {
 namespace {
 
 constexpr int kMaxExponent = 40;
+// Numbers of so many digits keep their order when they become doubles: one that is below a bound by
+// its digits is below it for every reader.
+constexpr size_t kMaxSignificantDigits = 15;
 
 Decimal MakeDecimal(bool negative, std::string whole, std::string fraction) {
   whole.erase(0, std::min(whole.find_first_not_of('0'), whole.size()));
@@ -54,8 +59,13 @@ class MagnitudeRange {
       builder_.AddBytes(at, '0', '9', next);
       at = next;
     }
-    builder_.AddBytes(at, '0', '9', at);
-    EndWhole(at, false, false);
+    for (size_t digits = shortest + 1;; ++digits) {
+      EndWhole(at, digits, false, false);
+      if (digits >= kMaxWholeDigits) break;
+      const StateId next = builder_.NewState();
+      builder_.AddBytes(at, '0', '9', next);
+      at = next;
+    }
   }
 
  private:
@@ -75,7 +85,7 @@ class MagnitudeRange {
       }
       states = std::move(next);
     }
-    for (const auto& [tight, state] : states) EndWhole(state, tight.first, tight.second);
+    for (const auto& [tight, state] : states) EndWhole(state, length, tight.first, tight.second);
   }
 
   static std::optional<std::pair<bool, bool>> Advance(std::pair<bool, bool> tight, char digit,
@@ -92,10 +102,11 @@ class MagnitudeRange {
     builder_.AddBytes(from, byte, byte, state->second);
   }
 
-  void EndWhole(StateId state, bool low_tight, bool high_tight) {
+  void EndWhole(StateId state, size_t length, bool low_tight, bool high_tight) {
     if (MayEnd(0, low_tight, high_tight)) builder_.AddEpsilon(state, to_);
-    if (integers_) return;
-    builder_.AddBytes(state, '.', '.', Fraction(0, low_tight, high_tight));
+    if (integers_ || length >= kMaxSignificantDigits) return;
+    const size_t room = kMaxSignificantDigits - length;
+    builder_.AddBytes(state, '.', '.', Fraction(0, room, low_tight, high_tight));
   }
 
   // After `digits` digits of the fraction, the rest being zeros.
@@ -104,13 +115,15 @@ class MagnitudeRange {
     return !high_tight || digits < high_->value.fraction.size() || !high_->exclusive;
   }
 
-  // Beyond the digits of the bounds all places are alike.
-  StateId Fraction(size_t digits, bool low_tight, bool high_tight) {
-    digits = std::min(digits, steps_);
-    const auto [known, is_new] = fractions_.try_emplace({digits, low_tight, high_tight}, 0);
+  // Beyond the digits of the bounds all places with as much room are alike.
+  StateId Fraction(size_t digits, size_t room, bool low_tight, bool high_tight) {
+    const bool tight = low_tight || high_tight;
+    digits = std::min(digits, tight || digits == 0 ? steps_ : 1);
+    const auto [known, is_new] = fractions_.try_emplace({digits, room, low_tight, high_tight}, 0);
     if (!is_new) return known->second;
     const StateId state = known->second = builder_.NewState();
     if (digits > 0 && MayEnd(digits, low_tight, high_tight)) builder_.AddEpsilon(state, to_);
+    if (room == 0) return state;
     const auto digit_of = [digits](const std::string& fraction) {
       return digits < fraction.size() ? fraction[digits] : '0';
     };
@@ -120,7 +133,8 @@ class MagnitudeRange {
       const auto after = Advance({low_tight, high_tight}, digit, low, high);
       if (!after) continue;
       const auto byte = static_cast<uint8_t>(digit);
-      builder_.AddBytes(state, byte, byte, Fraction(digits + 1, after->first, after->second));
+      const StateId next = Fraction(digits + 1, room - 1, after->first, after->second);
+      builder_.AddBytes(state, byte, byte, next);
     }
     return state;
   }
@@ -131,7 +145,7 @@ class MagnitudeRange {
   const bool integers_;
   const StateId to_;
   size_t steps_ = 1;
-  std::map<std::tuple<size_t, bool, bool>, StateId> fractions_;
+  std::map<std::tuple<size_t, size_t, bool, bool>, StateId> fractions_;
 };
 
 }  // namespace

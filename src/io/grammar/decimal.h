@@ -28,7 +28,8 @@ struct DecimalBound {
   bool exclusive = false;
 };
 
-// Adds the numbers between the bounds, without exponents; `integers`: without fractions too.
+// Adds the numbers between the bounds, without exponents; `integers`: without fractions too. Those
+// with fractions have at most 15 digits.
 void AddNumberRange(AutomatonBuilder& builder, StateId from, const std::optional<DecimalBound>& low,
                     const std::optional<DecimalBound>& high, bool integers, StateId to);
 

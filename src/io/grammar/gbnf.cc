@@ -182,7 +182,6 @@ class GbnfParser {
         SkipSpace();
       }
       out = builder_.Concat(out, item);
-      if (builder_.full()) break;
     }
     // The start is not the end, so that loops around the sequence cannot enter it in the middle.
     const StateId end = builder_.NewState();

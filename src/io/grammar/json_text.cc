@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "io/grammar/limits.h"
 #include "io/utf8.h"
 
 namespace ringlet::grammar {
@@ -66,16 +67,26 @@ void JsonText::Digits(StateId from, StateId to) {
   builder_.AddEpsilon(loop, to);
 }
 
+void JsonText::WholeDigits(StateId from, StateId to) {
+  StateId at = builder_.NewState();
+  builder_.AddBytes(from, '1', '9', at);
+  for (size_t digits = 1; digits < kMaxWholeDigits; ++digits) {
+    const StateId next = builder_.NewState();
+    builder_.AddEpsilon(at, to);
+    builder_.AddBytes(at, '0', '9', next);
+    at = next;
+  }
+  builder_.AddEpsilon(at, to);
+}
+
 void JsonText::Integer(StateId from, StateId to) {
   if (!integer_) {
     integer_ = builder_.NewFragment();
-    const StateId magnitude = builder_.NewState(), more = builder_.NewState();
+    const StateId magnitude = builder_.NewState();
     builder_.AddEpsilon(integer_->start, magnitude);
     builder_.AddText(integer_->start, "-", magnitude);
     builder_.AddText(magnitude, "0", integer_->end);
-    builder_.AddBytes(magnitude, '1', '9', more);
-    builder_.AddBytes(more, '0', '9', more);
-    builder_.AddEpsilon(more, integer_->end);
+    WholeDigits(magnitude, integer_->end);
   }
   builder_.AddCall(from, *integer_, to);
 }
@@ -85,7 +96,7 @@ void JsonText::Number(StateId from, StateId to) {
     number_ = builder_.NewFragment();
     const StateId whole = builder_.NewState(), point = builder_.NewState();
     const StateId decimal = builder_.NewState(), exponent = builder_.NewState();
-    const StateId sign = builder_.NewState();
+    const StateId sign = builder_.NewState(), digit = builder_.NewState();
     Integer(number_->start, whole);
     builder_.AddEpsilon(whole, decimal);
     builder_.AddText(whole, ".", point);
@@ -96,7 +107,9 @@ void JsonText::Number(StateId from, StateId to) {
     builder_.AddEpsilon(exponent, sign);
     builder_.AddText(exponent, "+", sign);
     builder_.AddText(exponent, "-", sign);
-    Digits(sign, number_->end);
+    builder_.AddBytes(sign, '0', '9', digit);
+    builder_.AddEpsilon(digit, number_->end);
+    builder_.AddBytes(digit, '0', '9', number_->end);
   }
   builder_.AddCall(from, *number_, to);
 }

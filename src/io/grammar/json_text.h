@@ -25,7 +25,8 @@ class JsonText {
   void Comma(StateId from, StateId to);
   void Colon(StateId from, StateId to);
 
-  // Whole values in any spelling.
+  // Whole values in any spelling, but for numbers: at most kMaxWholeDigits before the point and two
+  // in the exponent, so that all of them fit a double.
   void Null(StateId from, StateId to) { builder_.AddText(from, "null", to); }
   void Boolean(StateId from, StateId to);
   void Integer(StateId from, StateId to);  // without fraction and exponent
@@ -52,6 +53,8 @@ class JsonText {
   void HexDigits(StateId from, int count, StateId to);
   Fragment AnyValueRule();
   void Digits(StateId from, StateId to);  // one or more
+  // A digit that is not zero, and at most kMaxWholeDigits in all.
+  void WholeDigits(StateId from, StateId to);
 
   AutomatonBuilder& builder_;
   std::optional<Fragment> gap_, character_, string_, integer_, number_, value_, array_, object_;

@@ -20,9 +20,12 @@ constexpr size_t kMaxEdges = 1'000'000;
 constexpr uint64_t kMaxRepetition = 100'000;  // m and n of {m,n}, maxLength, maxItems
 constexpr size_t kMaxAlternatives = 256;      // anyOf and oneOf of one value, multiplied out
 
+// What a number may be made of.
+constexpr size_t kMaxWholeDigits = 100;
+
 // Matching.
 constexpr uint32_t kMaxStackDepth = 256;                // rules inside each other
-constexpr uint64_t kMaxWork = 10'000'000;               // of one call: edges and tokens' bytes seen
+constexpr uint64_t kMaxWork = 4'000'000;                // of one call: edges and tokens' bytes seen
 constexpr size_t kSoftMatcherBytes = size_t{32} << 20;  // a matcher then starts its caches anew
 constexpr size_t kHardMatcherBytes = size_t{128} << 20;  // of caches within one call
 constexpr size_t kMaxTokenBytes = 1024;                  // longer tokens are never allowed

@@ -143,11 +143,47 @@ SetId Machine::InternFrom(size_t first, uint8_t flags) {
   return *known;
 }
 
-SetId Machine::WithUnknownStacks(SetId set, StackSetId stacks) {
+bool Machine::HasCountedTops(const MachineConfig& config) const {
+  return std::ranges::all_of(stacks_.Frames(config.stacks), [&](const StackFrame& frame) {
+    return frame.state < StackSets::kUnknown && automaton_.IsCounted(frame.state);
+  });
+}
+
+std::vector<StackSetId> Machine::Bases(SetId set) const {
+  std::vector<StackSetId> bases;
+  for (const MachineConfig& config : Configs(set)) {
+    if (!HasCountedTops(config)) {
+      bases.push_back(config.stacks);
+      continue;
+    }
+    for (const StackFrame& frame : stacks_.Frames(config.stacks)) bases.push_back(frame.rest);
+  }
+  std::sort(bases.begin(), bases.end());
+  bases.erase(std::unique(bases.begin(), bases.end()), bases.end());
+  return bases;
+}
+
+SetId Machine::WithUnknownBase(SetId set, StackSetId base, bool nearly) {
   const size_t first = configs_.size();
+  const auto add = [&](StateId state, StackSetId stacks) {
+    if (configs_.size() > first && configs_.back().state == state) {
+      stacks = stacks_.Union(configs_.back().stacks, stacks, &work_);
+      configs_.pop_back();
+    }
+    configs_.push_back({state, stacks});
+  };
   for (uint32_t i = 0; i < sets_[set].count; ++i) {
     const MachineConfig config = configs_[sets_[set].first + i];
-    if (config.stacks == stacks) configs_.push_back({config.state, stacks_.unknown()});
+    if (!HasCountedTops(config)) {
+      if (config.stacks == base) add(config.state, stacks_.unknown());
+      continue;
+    }
+    for (size_t k = 0; k < stacks_.Frames(config.stacks).size(); ++k) {
+      const StackFrame frame = stacks_.Frames(config.stacks)[k];
+      if (frame.rest != base) continue;
+      const StateId top = nearly ? automaton_.NearlySame(frame.state) : frame.state;
+      add(config.state, stacks_.Push(top, stacks_.unknown()));
+    }
   }
   return InternFrom(first, 0);
 }

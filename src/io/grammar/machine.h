@@ -30,7 +30,7 @@ class Machine {
   static constexpr uint8_t kEscapes = 2;  // an unknown stack was reached
   static constexpr uint8_t kCut = 4;      // a rule was not entered because of kMaxStackDepth
 
-  // The stacks of sets made by WithUnknownStacks may grow by kLocalDepth before they are cut.
+  // The stacks of sets made by WithUnknownBase may grow by kLocalDepth before they are cut.
   static constexpr uint32_t kLocalDepth = 64;
 
   explicit Machine(const Automaton& automaton);
@@ -45,8 +45,12 @@ class Machine {
   }
   // What follows when the rule of the top frames ends.
   SetId Pop(StackSetId stacks);
-  // The configurations of `set` that have these stacks, with unknown ones in their place.
-  SetId WithUnknownStacks(SetId set, StackSetId stacks);
+  // Where the stacks of a set can be cut off, each place once: below the top frames where these are
+  // all counted states, else above them.
+  std::vector<StackSetId> Bases(SetId set) const;
+  // The configurations of `set` that have this base, with unknown stacks in its place. `nearly`:
+  // counted states are replaced by those that kNearBytes bytes do not tell from them.
+  SetId WithUnknownBase(SetId set, StackSetId base, bool nearly);
   // The equal of a set of another machine of the same automaton.
   SetId Adopt(const Machine& other, SetId set);
 
@@ -83,6 +87,7 @@ class Machine {
   void Add(StateId state, StackSetId stacks);
   void AddReturns(StackSetId stacks);
   void Follow(const Edge& edge, StackSetId stacks);
+  bool HasCountedTops(const MachineConfig& config) const;
   SetId Close();
   SetId InternFrom(size_t first, uint8_t flags);
 

@@ -101,7 +101,7 @@ class PatternParser {
   Result<Fragment> ParseSequence() {
     const StateId start = builder_.NewState();
     Fragment out{start, start};
-    while (!AtEnd() && !At('|') && !At(')') && !At('$') && !builder_.full()) {
+    while (!AtEnd() && !At('|') && !At(')') && !At('$')) {
       RINGLET_ASSIGN_OR_RETURN(Fragment item, ParseItem());
       RINGLET_ASSIGN_OR_RETURN(item, ParseQuantifier(item));
       out = builder_.Concat(out, item);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "io/grammar/limits.h"
+
 namespace ringlet::grammar {
 namespace {
 
@@ -67,7 +69,7 @@ StackSetId StackSets::Union(StackSetId a, StackSetId b, uint64_t* work) {
   merged.reserve(nodes_[a].count + nodes_[b].count);
   size_t i = 0, j = 0;
   while (i < nodes_[a].count || j < nodes_[b].count) {
-    ++*work;
+    if (++*work > kMaxWork) return a;
     const bool has_a = i < nodes_[a].count, has_b = j < nodes_[b].count;
     const StackFrame fa = has_a ? Frames(a)[i] : StackFrame{}, fb = has_b ? Frames(b)[j] : fa;
     if (has_a && has_b && fa.state == fb.state) {
@@ -81,6 +83,7 @@ StackSetId StackSets::Union(StackSetId a, StackSetId b, uint64_t* work) {
       ++j;
     }
   }
+  if (*work > kMaxWork) return a;
   const size_t first = frames_.size();
   frames_.insert(frames_.end(), merged.begin(), merged.end());
   const StackSetId id = InternFrom(first, std::max(Depth(a), Depth(b)));

@@ -36,7 +36,8 @@ class StackSets {
   StackSetId unknown() const { return unknown_; }
 
   StackSetId Push(StateId state, StackSetId rest);
-  // Recursion is as deep as the stacks. Adds to *work what it looked at.
+  // Recursion is as deep as the stacks. Adds to *work what it looked at; beyond kMaxWork the result
+  // is wrong and not remembered.
   StackSetId Union(StackSetId a, StackSetId b, uint64_t* work);
 
   // Sorted by state, each state once. Invalid after Push and Union.

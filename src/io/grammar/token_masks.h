@@ -30,10 +30,10 @@ class TokenMasks {
 
   // Both return false when the depth of the stacks changed what is allowed: the result would be
   // that of another stack.
-  bool AddLocal(SetId set, StackSetId stacks, std::vector<uint64_t>& bits);
-  bool Walk(uint32_t begin, uint32_t end, SetId from, std::vector<uint64_t>& bits,
-            std::vector<uint32_t>* escapes);
-  const Local* LocalOf(SetId set);  // null when the machine is exhausted
+  bool AddLocal(const ByteTrie& trie, SetId set, StackSetId base, std::vector<uint64_t>& bits);
+  bool Walk(const ByteTrie& trie, uint32_t begin, uint32_t end, SetId from,
+            std::vector<uint64_t>& bits, std::vector<uint32_t>* escapes);
+  const Local* LocalOf(const ByteTrie& trie, SetId set);  // null when the machine is exhausted
   bool AddByStacks(SetId set, std::vector<uint64_t>& bits);
 
   Machine& machine_;
@@ -41,9 +41,8 @@ class TokenMasks {
   const size_t words_;
   std::vector<SetId> path_;  // by depth in the trie
   std::unordered_map<SetId, std::vector<uint64_t>> masks_;
-  std::unordered_map<SetId, Local> locals_;
+  std::unordered_map<SetId, Local> short_locals_, long_locals_;
   size_t local_bytes_ = 0;
-  std::vector<uint64_t> scratch_;
 };
 
 }  // namespace ringlet::grammar
