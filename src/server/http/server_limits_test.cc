@@ -110,8 +110,7 @@ TEST(HttpLimitsTest, ConnectionsBeyondTheLimitGet503) {
     EXPECT_TRUE(more[0].Closed());
     EXPECT_EQ(second.Ask(Get("/")).status, 200);
   }
-  EXPECT_TRUE(Eventually([&] { return server->stats().open_connections == 1; }));
-  EXPECT_EQ(RawClient(server->port()).Ask(Get("/")).status, 200);
+  EXPECT_TRUE(Eventually([&] { return RawClient(server->port()).Ask(Get("/")).status == 200; }));
   EXPECT_GE(server->stats().refused_connections, 1u);
 }
 
@@ -148,8 +147,10 @@ class StalledStream {
     const std::lock_guard lock(mutex_);
     return exchange_;
   }
-  // Fills what the kernel takes, then leaves `bytes` waiting.
+  // Fills what the kernel takes, then leaves `bytes` waiting, more than the I/O thread has yet to
+  // see.
   void Fill(size_t bytes) {
+    ASSERT_GT(bytes, 32768u);
     EXPECT_TRUE(Eventually([&] {
       exchange()->Write(std::string(16384, 'x'));
       std::this_thread::sleep_for(milliseconds(1));
@@ -172,7 +173,7 @@ TEST(HttpLimitsTest, StalledReaderIsDisconnected) {
   HttpServerOptions options = TestOptions();
   options.write_stall = milliseconds(300);
   StalledStream stream(options);
-  stream.Fill(1);
+  stream.Fill(64 << 10);
   const auto start = TestClock::now();
   EXPECT_TRUE(Eventually([&] { return stream.gone(); }));
   EXPECT_GE(Since(start), milliseconds(200));
