@@ -207,7 +207,7 @@ TEST(MessagesTest, ErrorsOfChatCompletions) {
             "request: messages[0].tool_calls[0].type: found \"code\", expected \"function\"");
   EXPECT_EQ(Error(PromptOfChatCompletions, "{}"),
             "request: messages: found nothing, expected a value");
-  EXPECT_EQ(Error(PromptOfChatCompletions, "[]"), "request: : found an array, expected an object");
+  EXPECT_EQ(Error(PromptOfChatCompletions, "[]"), "request: found an array, expected an object");
 }
 
 TEST(MessagesTest, ErrorsOfTheOthers) {

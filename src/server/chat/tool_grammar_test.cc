@@ -6,6 +6,8 @@
 #include <string>
 
 #include "base/rng.h"
+#include "io/grammar/matcher.h"
+#include "server/chat/output_transcript.h"
 #include "server/chat/xml_call_grammar.h"
 
 namespace ringlet::server {
@@ -160,6 +162,76 @@ TEST(ToolGrammarTest, CoderTextsAreThoseWithoutTheEnd) {
     matched += clean ? 1 : 0;
   }
   EXPECT_GT(matched, 1000);
+}
+
+// What the compiled grammar of one syntax says to a text.
+bool Allows(const ToolGrammar& grammar, std::string_view text) {
+  const auto compiled = grammar.gbnf.empty() ? Grammar::FromJsonSchema(grammar.schema, "test")
+                                             : Grammar::FromGbnf(grammar.gbnf, "test");
+  EXPECT_TRUE(compiled.ok()) << compiled.status().message();
+  if (!compiled.ok()) return false;
+  GrammarMatcher matcher(*compiled, VocabularyTrie::Build(std::span<const std::string_view>()));
+  return matcher.AcceptBytes(text) && matcher.CanEnd();
+}
+
+// What a grammar lets through is what the parser takes for a call, the whole of it.
+TEST(ToolGrammarTest, TheParserReadsWhatTheGrammarAllows) {
+  const std::string values = R"({"n": -12, "s": "a</para<<\n<b>\"\n", "o": {"a": [1, {}]}})";
+  ToolSettings settings = Settings();
+  settings.tools[0]["function"]["parameters"] =
+      Parse(R"({"type": "object", "properties": {"n": {"type": "integer"},
+        "s": {"type": "string"}, "o": {"type": "object"}}, "required": ["n"]})");
+  const std::string call = R"({"name": "f", "arguments": )" + values + "}";
+  const std::string empty = R"({"name": "g", "arguments": {}})";
+  const std::string coder =
+      "<tool_call>\n<function=f>\n<parameter=n>\n-12\n</parameter>\n<parameter=s>\n"
+      "a</para<<\n<b>\"\n\n</parameter>\n<parameter=o>\n{\"a\": [1, {}]}\n</parameter>\n"
+      "</function>\n</tool_call>\n<tool_call>\n<function=g>\n</function>\n</tool_call>";
+  const auto read = [&](ToolSyntax syntax, std::string_view text) {
+    OutputFormat format;
+    format.parse_tools = true;
+    format.tools = syntax;
+    format.tool_list = settings.tools;
+    OutputTranscript transcript;
+    OutputParser parser(format, transcript.Sink());
+    parser.Append(text);
+    parser.Finish();
+    return transcript.Text();
+  };
+  const std::string want = "B0(f)A0[" + values + "]E0";
+
+  const ToolGrammar hermes = Make(ToolSyntax::kHermes, settings);
+  EXPECT_TRUE(Allows(hermes, call));
+  EXPECT_TRUE(Allows(hermes, empty));
+  EXPECT_FALSE(Allows(hermes, R"({"name": "h", "arguments": {}})"));
+  EXPECT_EQ(read(ToolSyntax::kHermes, hermes.prefix + call + hermes.suffix + hermes.separator +
+                                          hermes.prefix + empty + hermes.suffix),
+            want + "B1(g)A1[{}]E1");
+  const ToolGrammar mistral = Make(ToolSyntax::kMistral, settings);
+  EXPECT_TRUE(Allows(mistral, "[" + call + ", " + empty + "]"));
+  EXPECT_FALSE(Allows(mistral, "[]"));
+  EXPECT_EQ(
+      read(ToolSyntax::kMistral, mistral.prefix + "[" + call + ", " + empty + "]" + mistral.suffix),
+      want + "B1(g)A1[{}]E1");
+  const ToolGrammar llama = Make(ToolSyntax::kLlama3, settings);
+  const std::string bare = R"({"name": "f", "parameters": )" + values + "}";
+  EXPECT_TRUE(Allows(llama, bare));
+  EXPECT_EQ(read(ToolSyntax::kLlama3, bare + llama.separator + bare),
+            want + "B1(f)A1[" + values + "]E1");
+  const ToolGrammar tags = Make(ToolSyntax::kQwenCoder, settings);
+  EXPECT_TRUE(Allows(tags, coder));
+  EXPECT_FALSE(Allows(tags, "<tool_call>\n<function=f>\n</function>\n</tool_call>"));
+  EXPECT_EQ(read(ToolSyntax::kQwenCoder, coder), want + "B1(g)A1[{}]E1");
+}
+
+// Rules must not nest with the length of a value.
+TEST(ToolGrammarTest, CoderTextsMayBeLong) {
+  ToolSettings settings = Settings();
+  settings.tools[0]["function"]["parameters"]["properties"]["s"]["type"] = "string";
+  EXPECT_TRUE(Allows(Make(ToolSyntax::kQwenCoder, settings),
+                     "<tool_call>\n<function=f>\n<parameter=n>\n1\n</parameter>\n<parameter=s>\n" +
+                         std::string(5000, '<') + std::string(5000, 'x') +
+                         "\n</parameter>\n</function>\n</tool_call>"));
 }
 
 TEST(ToolGrammarTest, Errors) {
