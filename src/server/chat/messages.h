@@ -22,7 +22,7 @@
 
 namespace ringlet::server {
 
-struct ChatPrompt {
+struct ChatTurns {
   OrderedJson messages = OrderedJson::array();
   ToolSettings tools;
 };
@@ -30,15 +30,15 @@ struct ChatPrompt {
 // Each reads the named members of a request body; other members are not looked at.
 
 // messages, tools, tool_choice, parallel_tool_calls. "developer" is "system".
-Result<ChatPrompt> PromptOfChatCompletions(const OrderedJson& body, const std::string& source);
+Result<ChatTurns> PromptOfChatCompletions(const OrderedJson& body, const std::string& source);
 
 // instructions, input, tools, tool_choice, parallel_tool_calls. Reasoning, messages and calls of
 // the assistant that follow each other are one message.
-Result<ChatPrompt> PromptOfResponses(const OrderedJson& body, const std::string& source);
+Result<ChatTurns> PromptOfResponses(const OrderedJson& body, const std::string& source);
 
 // system, messages, tools, tool_choice. The results of tools in a user message are tool messages of
 // their own, in their place. Signatures of thinking, and thinking that Anthropic encrypted, are
 // passed over; so is is_error, which no template knows.
-Result<ChatPrompt> PromptOfAnthropic(const OrderedJson& body, const std::string& source);
+Result<ChatTurns> PromptOfAnthropic(const OrderedJson& body, const std::string& source);
 
 }  // namespace ringlet::server

@@ -118,9 +118,9 @@ Status AddMessage(const RequestField& field, OrderedJson& messages) {
 
 }  // namespace
 
-Result<ChatPrompt> PromptOfAnthropic(const OrderedJson& body, const std::string& source) {
+Result<ChatTurns> PromptOfAnthropic(const OrderedJson& body, const std::string& source) {
   const RequestField root(body, source);
-  ChatPrompt prompt;
+  ChatTurns prompt;
   if (const auto system = root.Find("system")) {
     RINGLET_ASSIGN_OR_RETURN(std::string text, ContentText(*system, kText, kIgnoredInText));
     if (!text.empty()) prompt.messages.push_back(Message("system", std::move(text)));

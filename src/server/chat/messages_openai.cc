@@ -113,9 +113,9 @@ Result<OrderedJson> ReadMessage(const RequestField& field, const OrderedJson& me
 
 }  // namespace
 
-Result<ChatPrompt> PromptOfChatCompletions(const OrderedJson& body, const std::string& source) {
+Result<ChatTurns> PromptOfChatCompletions(const OrderedJson& body, const std::string& source) {
   const RequestField root(body, source);
-  ChatPrompt prompt;
+  ChatTurns prompt;
   RINGLET_ASSIGN_OR_RETURN(const RequestField list, root.Get("messages"));
   RINGLET_RETURN_IF_ERROR(ExpectMessages(list));
   for (size_t i = 0; i < list.size(); ++i) {

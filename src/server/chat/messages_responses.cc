@@ -103,9 +103,9 @@ class Input {
 
 }  // namespace
 
-Result<ChatPrompt> PromptOfResponses(const OrderedJson& body, const std::string& source) {
+Result<ChatTurns> PromptOfResponses(const OrderedJson& body, const std::string& source) {
   const RequestField root(body, source);
-  ChatPrompt prompt;
+  ChatTurns prompt;
   RINGLET_ASSIGN_OR_RETURN(std::string instructions, root.StringOf("instructions"));
   if (!instructions.empty()) prompt.messages.push_back(Message("system", std::move(instructions)));
   RINGLET_ASSIGN_OR_RETURN(const RequestField input, root.Get("input"));

@@ -7,7 +7,7 @@
 namespace ringlet::server {
 namespace {
 
-using Convert = Result<ChatPrompt> (*)(const OrderedJson& body, const std::string& source);
+using Convert = Result<ChatTurns> (*)(const OrderedJson& body, const std::string& source);
 
 OrderedJson Parse(std::string_view text) {
   const Result<OrderedJson> parsed = ParseOrderedJson(text, "test");
@@ -15,10 +15,10 @@ OrderedJson Parse(std::string_view text) {
   return parsed.ok() ? *parsed : OrderedJson();
 }
 
-ChatPrompt Prompt(Convert convert, std::string_view body) {
-  const Result<ChatPrompt> prompt = convert(Parse(body), "request");
+ChatTurns Prompt(Convert convert, std::string_view body) {
+  const Result<ChatTurns> prompt = convert(Parse(body), "request");
   EXPECT_TRUE(prompt.ok()) << prompt.status().message();
-  return prompt.ok() ? *prompt : ChatPrompt();
+  return prompt.ok() ? *prompt : ChatTurns();
 }
 
 std::string Messages(Convert convert, std::string_view body) {
@@ -26,7 +26,7 @@ std::string Messages(Convert convert, std::string_view body) {
 }
 
 std::string Error(Convert convert, std::string_view body) {
-  const Result<ChatPrompt> prompt = convert(Parse(body), "request");
+  const Result<ChatTurns> prompt = convert(Parse(body), "request");
   EXPECT_FALSE(prompt.ok()) << body;
   if (prompt.ok()) return "";
   EXPECT_EQ(prompt.status().code(), StatusCode::kInvalidInput) << body;
@@ -50,7 +50,7 @@ const std::string kTools = Parse(R"([
                                .dump();
 
 TEST(MessagesTest, ChatCompletions) {
-  const ChatPrompt prompt = Prompt(PromptOfChatCompletions, R"({"model": "m", "messages": [
+  const ChatTurns prompt = Prompt(PromptOfChatCompletions, R"({"model": "m", "messages": [
     {"role": "developer", "content": "Be brief."},
     {"role": "user", "content": [{"type": "text", "text": "Weather?"},
       {"type": "text", "text": "In Rome.", "cache_control": {"type": "ephemeral"}}]},
@@ -72,7 +72,7 @@ TEST(MessagesTest, ChatCompletions) {
 }
 
 TEST(MessagesTest, Responses) {
-  const ChatPrompt prompt = Prompt(PromptOfResponses, R"({"instructions": "Be brief.", "input": [
+  const ChatTurns prompt = Prompt(PromptOfResponses, R"({"instructions": "Be brief.", "input": [
     {"role": "user", "content": [{"type": "input_text", "text": "Weather?"},
       {"type": "input_text", "text": "In Rome."}]},
     {"type": "reasoning", "id": "r", "summary": [{"type": "summary_text", "text": "not this"}],
@@ -113,7 +113,7 @@ TEST(MessagesTest, Responses) {
 }
 
 TEST(MessagesTest, Anthropic) {
-  const ChatPrompt prompt = Prompt(PromptOfAnthropic, R"({"max_tokens": 9,
+  const ChatTurns prompt = Prompt(PromptOfAnthropic, R"({"max_tokens": 9,
     "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
     "messages": [
     {"role": "user", "content": [{"type": "text", "text": "Weather?"}, {"type": "text", "text": "In Rome."}]},
