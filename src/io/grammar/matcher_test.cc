@@ -152,15 +152,20 @@ TEST(GrammarMatcher, CopiesGoTheirOwnWays) {
   EXPECT_TRUE(original.AcceptBytes("2]}"));
 }
 
-// Ever new stacks fill the caches, which are then begun anew.
+// Ever new stacks fill the caches, which are then begun anew: otherwise they would reach the limit
+// where a matcher fails.
 TEST(GrammarMatcher, GoesOnWhenItsCachesAreFull) {
-  const auto grammar = Gbnf("root ::= \"a\" root \"x\" | \"b\" root \"y\" | \"c\" root? \"z\"");
+  std::string text = "root ::= \"a\" root \"x\" | \"b\" root \"y\" | \"c\" root? \"z\"";
+  for (int c = '0'; c < 'Z'; c += 2) {  // many classes of bytes make large tables
+    if (c != '\\') text += fmt::format(" | \"{}\"", static_cast<char>(c));
+  }
+  const auto grammar = Gbnf(text);
   const auto vocabulary = ByteVocabulary({"ab", "ba", "abab"});
   GrammarMatcher matcher(grammar, vocabulary);
   const GrammarMatcher start = matcher;
   Rng rng(1);
   std::vector<uint64_t> bits;
-  for (int round = 0; round < 400; ++round) {
+  for (int round = 0; round < 2000; ++round) {
     GrammarMatcher fork = start;
     std::string ends;
     for (int i = 0; i < 200; ++i) {
