@@ -46,6 +46,8 @@ class ServeCommand : public Command {
     args.Option("--cors", origins_, "ORIGIN",
                 "Let browsers call from pages of this origin; *: of any (may be repeated)");
     args.Option("--name", name_, "NAME", "What clients call the model [its file's name]");
+    args.Option("--session-dir", session_directory_, "DIR",
+                "Let clients save conversations here (/sessions)");
     args.Flag("--no-page", no_page_, "No chat page at /");
     args.Group("Limits");
     args.Option("--ctx", context_, "N",
@@ -159,11 +161,13 @@ class ServeCommand : public Command {
           .WithHint("give more --memory, fewer --max-seqs or a shorter --ctx");
     }
     served.id = name_.empty() ? ModelName() : name_;
+    served.session_directory = session_directory_;
     served.created = UnixSeconds();
     served.end_ids = EndIds(loaded.model->config(), served.text);
     served.vocab =
         std::min<int64_t>(loaded.model->config().vocab, served.text.tokenizer().vocab_size());
     served.context = (*batcher)->context();
+    served.grammars = std::make_unique<GrammarCache>(served.text.tokenizer());
     served.batches = std::make_unique<BatchThread>(std::move(batcher).value(), queue_);
     const std::string id = served.id;
     const int64_t context = served.context;
@@ -197,6 +201,7 @@ class ServeCommand : public Command {
   std::optional<std::string> api_key_file_;
   std::vector<std::string> origins_;
   std::string name_;
+  std::string session_directory_;
   bool no_page_ = false;
   int64_t context_ = 0;
   int64_t sequences_ = 16;

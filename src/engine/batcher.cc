@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/file.h"
 #include "base/format.h"
 #include "engine/sequence_state.h"
+#include "engine/session_file.h"
 #include "ops/kv_block.h"
 
 namespace ringlet {
@@ -430,6 +432,20 @@ Sequence Batcher::Recall(std::span<const int32_t> tokens) {
   return sequence;
 }
 
-void Batcher::Remember(Sequence sequence) { cache_.Insert(sequence); }
+Result<int64_t> Batcher::RestoreFrom(const std::string& path) {
+  size_t size = 0;
+  {
+    RINGLET_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
+    size = file->bytes().size();
+  }
+  if (size > options_.memory_bytes || !Free(size)) {
+    return Status(StatusCode::kResource,
+                  fmt::format("{}: found {}, expected at most {}, the memory that is free", path,
+                              FormatBytes(size), FormatBytes(FreeBytes())));
+  }
+  RINGLET_ASSIGN_OR_RETURN(Sequence sequence, RestoreSession(*engine_, path));
+  cache_.Insert(sequence);
+  return sequence.length();
+}
 
 }  // namespace ringlet

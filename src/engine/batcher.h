@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -93,10 +94,11 @@ class Batcher {
   BatcherStatistics statistics() const;
   std::vector<RunningJob> running() const;
 
-  // A sequence of the tokens of which most can be reused, to be saved; and one that was restored,
-  // to be reused.
+  // What can be reused of `tokens`, to be saved. It must be dropped between two steps.
   Sequence Recall(std::span<const int32_t> tokens);
-  void Remember(Sequence sequence);
+  // Reads a session file (engine/session_file.h) to be reused; returns its tokens. Errors: those of
+  // RestoreSession, kResource when there is no room for it.
+  Result<int64_t> RestoreFrom(const std::string& path);
 
  private:
   struct Job;

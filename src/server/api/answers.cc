@@ -106,10 +106,14 @@ void Answers::End(size_t job, const JobListener::End& end) {
 }  // namespace
 
 void AnswerWriter::Refuse(Exchange& exchange, const Status& status) {
-  if (status.code() != StatusCode::kResource) return exchange.Respond(ErrorResponse(status));
+  exchange.Respond(RefusalResponse(status));
+}
+
+HttpResponse RefusalResponse(const Status& status) {
+  if (status.code() != StatusCode::kResource) return ErrorResponse(status);
   HttpResponse response = HttpError(429, status.message(), "server_busy");
   response.headers.emplace_back("Retry-After", kRetrySeconds);
-  exchange.Respond(std::move(response));
+  return response;
 }
 
 void StartAnswers(const ServedModel& model, std::shared_ptr<Exchange> exchange,

@@ -27,7 +27,7 @@ class AnswerWriter {
   virtual ~AnswerWriter() = default;
   // The jobs were accepted: a stream begins here.
   virtual void Begin(Exchange&) {}
-  // They were not: 429 with Retry-After for a full queue.
+  // They were not.
   virtual void Refuse(Exchange& exchange, const Status& status);
   virtual void OnPrompt(Exchange&, size_t /*job*/, int64_t /*done*/, const JobStatistics&) {}
   virtual void OnToken(Exchange&, size_t /*job*/, std::string_view /*text*/, const Decoding&) {}
@@ -46,5 +46,8 @@ void StartAnswers(const ServedModel& model, std::shared_ptr<Exchange> exchange,
 
 // 400 for what is wrong with the request, 503 for a server that is ending, 500 for the rest.
 HttpResponse ErrorResponse(const Status& status, std::string_view param = {});
+
+// For jobs that were not accepted: 429 with Retry-After when the queue is full.
+HttpResponse RefusalResponse(const Status& status);
 
 }  // namespace ringlet

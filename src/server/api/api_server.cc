@@ -8,9 +8,13 @@
 #include <fmt/format.h>
 
 #include "server/api/answers.h"
+#include "server/api/anthropic.h"
+#include "server/api/chat_completions.h"
 #include "server/api/completions.h"
 #include "server/api/embeddings.h"
 #include "server/api/operation.h"
+#include "server/api/responses.h"
+#include "server/api/sessions.h"
 #include "server/api/stream_events.h"
 #include "server/api/tokens.h"
 #include "server/api/worker.h"
@@ -64,6 +68,7 @@ struct ApiServer::Impl {
 
   void AddRoutes(const ApiServerOptions& options);
   void AddPage();
+  void AddSessions();
   void Get(std::string_view path, std::function<OrderedJson()> answer);
   void Post(std::string_view path, JsonHandler handler);
   std::optional<HttpResponse> Authorize(const HttpRequest& request) const;
@@ -114,6 +119,19 @@ void ApiServer::Impl::AddPage() {
   }
 }
 
+void ApiServer::Impl::AddSessions() {
+  router.Add("GET", "/sessions",
+             [this](const std::shared_ptr<Exchange>& exchange, const RouteValues&) {
+               ListSessions(model, exchange);
+             });
+  router.Add("DELETE", "/sessions/{name}",
+             [this](const std::shared_ptr<Exchange>& exchange, const RouteValues& values) {
+               DeleteSession(model, exchange, values[0]);
+             });
+  Post("/sessions/save", SaveConversation);
+  Post("/sessions/restore", RestoreConversation);
+}
+
 void ApiServer::Impl::AddRoutes(const ApiServerOptions& options) {
   for (const std::string& origin : options.origins) router.AllowOrigin(origin);
   if (options.page) AddPage();
@@ -139,8 +157,14 @@ void ApiServer::Impl::AddRoutes(const ApiServerOptions& options) {
                exchange->Respond(HttpError(
                    404, fmt::format("model: found \"{}\", expected \"{}\"", values[0], model.id)));
              });
+  Post("/v1/chat/completions", AnswerChatCompletion);
   Post("/v1/completions", AnswerCompletion);
+  Post("/v1/responses", AnswerResponses);
+  AddSessions();
+  Post("/v1/messages", AnswerMessages);
+  Post("/v1/messages/count_tokens", AnswerCountTokens);
   Post("/v1/embeddings", AnswerEmbeddings);
+  Post("/apply-template", AnswerApplyTemplate);
   Post("/tokenize", AnswerTokenize);
   Post("/detokenize", AnswerDetokenize);
 }

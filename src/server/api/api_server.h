@@ -19,8 +19,6 @@ struct ApiServerOptions {
   std::vector<std::string> api_keys;
   std::vector<std::string> origins;  // that browsers may call from; "*": all
   bool page = true;
-  // Where sessions are saved; empty: nowhere.
-  std::string session_directory;
 };
 
 class ApiServer {

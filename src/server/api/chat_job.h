@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "engine/decoding.h"
+#include "server/api/chat_writer.h"
 #include "server/api/served_model.h"
 #include "server/chat/output_parser.h"
 #include "server/chat/tools.h"
@@ -18,11 +19,11 @@ namespace ringlet {
 struct ChatRequest {
   OrderedJson messages;  // as templates see them
   server::ToolSettings tools;
-  OrderedJson variables;  // more of the template's: enable_thinking, ...
+  OrderedJson variables;        // more of the template's: enable_thinking, ...
   bool continue_final = false;  // the answer goes on with the last message
   GenerateOptions options;
-  // Held to by the content: null, or a grammar.
-  std::shared_ptr<const Grammar> grammar;
+  GrammarCache::Matcher grammar;  // that the content is held to, or null
+  int64_t thinking_budget = -1;   // tokens of reasoning at most; -1: no limit
   int64_t n = 1;
   bool stream = false;
 };
@@ -41,5 +42,10 @@ Result<std::string> RenderChat(const ServedModel& model, const ChatRequest& requ
 // The jobs of `request`, one for each of its n answers.
 Result<std::vector<JobRequest>> MakeChatJobs(const ServedModel& model, const ChatRequest& request,
                                              const ChatPrompt& prompt);
+
+// Submits the request and lets `dialect` answer, errors too.
+void StartChat(const ServedModel& model, std::shared_ptr<Exchange> exchange,
+               const ChatRequest& request, const ChatPrompt& prompt,
+               std::unique_ptr<ChatDialect> dialect);
 
 }  // namespace ringlet

@@ -68,7 +68,8 @@ class LogprobsTable {
     tokens_.push_back(text);
     offsets_.push_back(offset_);
     offset_ += CountCharacters(model_.text.tokenizer().TokenBytes(id));
-    token_logprobs_.push_back(scores == nullptr ? OrderedJson() : OrderedJson(scores->token.logprob));
+    token_logprobs_.push_back(scores == nullptr ? OrderedJson()
+                                                : OrderedJson(scores->token.logprob));
     OrderedJson top;
     if (scores != nullptr) {
       top = OrderedJson::object();

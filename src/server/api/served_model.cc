@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "io/utf8.h"
+#include "server/chat/tool_syntax.h"
 
 namespace ringlet {
 
@@ -17,8 +18,20 @@ JobRequest ServedModel::MakeJob(std::vector<int32_t> prompt, GenerateOptions opt
   job.options.end_ids = end_ids;
   job.options.vocab = vocab;
   job.options.max_length = context;
-  job.token_bytes = [this](int32_t token) { return text.TokenBytes(token); };
+  job.token_bytes = [this](int32_t token) { return AnswerBytes(token); };
   return job;
+}
+
+std::string ServedModel::AnswerBytes(int32_t token) const {
+  std::string bytes = text.TokenBytes(token);
+  if (!bytes.empty()) return bytes;
+  const std::string_view special = text.tokenizer().TokenBytes(token);
+  for (const server::ToolSyntaxSpec& syntax : server::ToolSyntaxes()) {
+    const bool marks = special == syntax.begin[0] || special == syntax.begin[1] ||
+                       (special.size() > 1 && special == syntax.end);
+    if (marks) return std::string(special);
+  }
+  return bytes;
 }
 
 std::string ServedModel::TokenText(int32_t token) const {

@@ -11,6 +11,7 @@
 #include "engine/decoding.h"
 #include "engine/job.h"
 #include "model/text_model.h"
+#include "server/api/grammar_cache.h"
 
 namespace ringlet {
 
@@ -20,12 +21,18 @@ struct ServedModel {
   TextModel text;
   SamplerOptions sampling;  // where a request says nothing
   std::vector<int32_t> end_ids;
-  int64_t vocab = 0;    // ids that may be drawn
-  int64_t context = 0;  // tokens of a prompt and its answer
+  int64_t vocab = 0;              // ids that may be drawn
+  int64_t context = 0;            // tokens of a prompt and its answer
+  std::string session_directory;  // empty: sessions are not saved
   std::unique_ptr<BatchThread> batches;
+  std::unique_ptr<GrammarCache> grammars;
 
   // A job that continues `prompt`; what a model fixes is filled in.
   JobRequest MakeJob(std::vector<int32_t> prompt, GenerateOptions options) const;
+
+  // The bytes a token adds to an answer: nothing for control tokens but those that mark reasoning
+  // and calls of tools.
+  std::string AnswerBytes(int32_t token) const;
 
   // A token's bytes if they are text, else "bytes:\xE2\x82", as OpenAI's server writes them.
   std::string TokenText(int32_t token) const;

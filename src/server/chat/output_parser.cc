@@ -52,7 +52,7 @@ void OutputParser::Finish() {
   finder_.Finish(held);
   const Kind kind = state_ == State::kReasoning ? Kind::kReasoning : Kind::kContent;
   Text(kind, held);
-  if (!at_edge_) Deliver(kind, std::exchange(space_, std::string()));
+  Deliver(kind, std::exchange(space_, std::string()));
   Flush();
   state_ = State::kFinished;
 }

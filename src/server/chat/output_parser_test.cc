@@ -143,6 +143,8 @@ TEST(OutputParserTest, HermesCallsThatNearlyKeepToTheSyntax) {
   Expect(hermes, R"(<tool_call>{"name": "f", "arguments": {"n": 1}</tool_call>ok)", want + "C[ok]");
   Expect(hermes, R"(<tool_call>{"name": "f", "arguments": {"n": 1}, "k" </tool_call>)",
          want + R"(C[, "k" </tool_call>])");
+  Expect(hermes, R"(<tool_call>{"arguments": {"n": 1}, "name": "f", "k" </tool_call>)",
+         want + R"(C[, "k" </tool_call>])");
   // One brace too many; JSON after the end is no call.
   Expect(hermes, "<tool_call>" + call + "}</tool_call>", want + "C[}</tool_call>]");
   Expect(hermes, "<tool_call>" + call + "</tool_call>" + call, want + "C[" + call + "]");

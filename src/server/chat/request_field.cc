@@ -85,4 +85,8 @@ Status RequestField::Unexpected(std::string_view expected) const {
   return BadInput(source_, path_, Found(*value_), expected);
 }
 
+Status RequestField::UnknownKey(std::string_view key) const {
+  return BadInput(source_, Join(path_, key), "an unknown field", "none, or one of the interface");
+}
+
 }  // namespace ringlet::server

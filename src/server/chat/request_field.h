@@ -43,6 +43,8 @@ class RequestField {
 
   // "source: path: found <this value>, expected ...".
   Status Unexpected(std::string_view expected) const;
+  // That this object has a key that nobody knows.
+  Status UnknownKey(std::string_view key) const;
 
  private:
   const OrderedJson* value_;

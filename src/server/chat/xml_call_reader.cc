@@ -1,10 +1,10 @@
 #include "server/chat/xml_call_reader.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "server/chat/json_scanner.h"
 #include "server/chat/tools.h"
+#include "server/chat/xml_call_grammar.h"
 
 namespace ringlet::server {
 namespace {
@@ -31,14 +31,6 @@ std::string Escape(std::string_view text) {
     out += control.empty() ? std::string_view(&c, 1) : control;
   }
   return out;
-}
-
-bool IsString(const OrderedJson* schema) {
-  if (schema == nullptr || !schema->is_object()) return true;
-  const auto type = schema->find("type");
-  if (type == schema->end()) return !schema->contains("anyOf") && !schema->contains("oneOf");
-  if (!type->is_array()) return *type == "string";
-  return std::ranges::find(*type, OrderedJson("string")) != type->end();
 }
 
 // The JSON that a value is, or the value as a string.
@@ -123,7 +115,7 @@ void XmlCallReader::BeginCall() {
 
 bool XmlCallReader::BeginParameter() {
   if (!keys_.insert(key_).second) return false;
-  as_string_ = IsString(Schema());
+  as_string_ = IsTextParameter(Schema());
   events_.Arguments((keys_.size() > 1 ? ", \"" : "\"") + Escape(key_) +
                     (as_string_ ? "\": \"" : "\": "));
   key_.clear();

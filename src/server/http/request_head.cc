@@ -48,10 +48,10 @@ std::optional<Refusal> ParseTarget(std::string_view target, HttpRequest& request
     const size_t path = std::min(target.find_first_of("/?"), target.size());
     if (path == 0) return Bad("the request's target names no host");
     target.remove_prefix(path);
-    if (target.empty()) target = "/";
+    if (!target.starts_with('/')) request.path = "/";
   }
   const size_t question = std::min(target.find('?'), target.size());
-  request.path = target.substr(0, question);
+  request.path += target.substr(0, question);
   if (question < target.size()) request.query = target.substr(question + 1);
   const bool star = request.path == "*" && request.method == "OPTIONS";
   if (!star && !request.path.starts_with('/')) {

@@ -150,10 +150,10 @@ void HttpServer::Impl::OnAccept(const error_code& error, tcp::socket socket) {
   if (core.draining) return;
   if (error) return Pause();
   const bool refused = core.connections.size() >= core.options.max_connections;
-  ++(refused ? core.counters.refused_connections : core.counters.connections);
   const auto connection = std::make_shared<Connection>(std::move(socket), core);
   core.connections.insert(connection);
   core.counters.open_connections = core.connections.size();
+  ++(refused ? core.counters.refused_connections : core.counters.connections);
   if (refused) {
     connection->StartRefused();
   } else {

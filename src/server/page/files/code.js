@@ -6,6 +6,10 @@ import {el} from './view/dom.js';
 const MAX_COLOURED = 100000;
 const ALIASES = new Map([['latex', 'tex'], ['c', 'cpp'], ['jsonc', 'json'], ['text', 'plaintext']]);
 
+// Version 9 says in the console that its authors have gone on to others. What it writes is sanitized,
+// and Debian keeps it.
+hljs.configure({hideUpgradeWarningAcceptNoSupportOrSecurityUpdates: true});
+
 /** @param {Element} code */
 function colour(code, language) {
   const name = ALIASES.get(language) ?? language;

@@ -36,6 +36,7 @@ const CLEAN = {
                  'del', 'a', 'sub', 'sup', 'kbd', 'mark', 'u', 's', 'b', 'i'],
   ALLOWED_ATTR: ['href', 'class', 'align', 'start'],
   ALLOWED_URI_REGEXP: ABSOLUTE,
+  ADD_URI_SAFE_ATTR: ['align', 'start'],
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   RETURN_DOM_FRAGMENT: true,

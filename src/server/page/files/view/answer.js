@@ -2,7 +2,7 @@
 
 import {Markdown} from '../markdown.js';
 import {el} from './dom.js';
-import {describeFigures, describeRun, describeThinking} from './status.js';
+import {describeRun, describeThinking} from './status.js';
 
 /**
  * @typedef {import('../tree.js').Message} Message
@@ -39,7 +39,7 @@ export class Answer {
   constructor(actions) {
     this.actions = actions;
     this.thoughts = new Thoughts();
-    this.body = el('div', {class: 'text'});
+    this.body = el('div', {class: 'text answer'});
     this.status = el('p', {class: 'status', hidden: true});
     this.progress = el('progress', {max: '1', 'aria-label': 'Prompt read', hidden: true});
     this.problem = el('div', {class: 'problem', role: 'alert', hidden: true});
@@ -78,5 +78,3 @@ export class Answer {
         el('button', {type: 'button', onclick: this.actions.retry}, 'Try again'));
   }
 }
-
-export {describeFigures};

@@ -37,7 +37,8 @@ export function askTitle(title) {
 }
 
 export function showShortcuts() {
-  byId('shortcut-list').replaceChildren(...SHORTCUTS.flatMap(([keys, what]) => [
-    el('dt', {}, ...keys.split(' ').map((key) => el('kbd', {}, key))), el('dd', {}, what)]));
+  byId('shortcut-list').replaceChildren(...SHORTCUTS.map(([keys, what]) => el(
+      'div', {}, el('dt', {}, ...keys.split(' ').map((key) => el('kbd', {}, key))),
+      el('dd', {}, what))));
   byId('shortcuts').showModal();
 }

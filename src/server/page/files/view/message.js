@@ -1,8 +1,9 @@
 // One message: what was said, and what can be done with it.
 
 import {copyButton} from './actions.js';
-import {Answer, describeFigures} from './answer.js';
+import {Answer} from './answer.js';
 import {brief, el, icon, iconButton} from './dom.js';
+import {describeFigures} from './status.js';
 
 /**
  * @typedef {import('../tree.js').Message} Message
