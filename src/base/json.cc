@@ -58,8 +58,61 @@ class Validator : public nlohmann::json_sax<Json> {
   std::string error_;
 };
 
-template <typename Document>
-Result<Document> ParseAs(std::string_view text, std::string_view source) {
+// Second pass, where the order of keys counts: the library would look for every key among those
+// before it, which takes minutes for the largest requests.
+class OrderedBuilder : public nlohmann::json_sax<OrderedJson> {
+ public:
+  OrderedJson document() && { return std::move(root_); }
+
+  bool null() override { return Add(nullptr); }
+  bool boolean(bool value) override { return Add(value); }
+  bool number_integer(number_integer_t value) override { return Add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return Add(value); }
+  bool number_float(number_float_t value, const string_t&) override { return Add(value); }
+  bool string(string_t& value) override { return Add(std::move(value)); }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(size_t) override { return Enter(OrderedJson::object()); }
+  bool start_array(size_t) override { return Enter(OrderedJson::array()); }
+  bool end_object() override { return Leave(); }
+  bool end_array() override { return Leave(); }
+  bool key(string_t& name) override {
+    key_ = std::move(name);
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  // A container's place does not change before Leave: nothing is added beside it.
+  OrderedJson* Place(OrderedJson value) {
+    if (open_.empty()) return &(root_ = std::move(value));
+    if (open_.back()->is_array()) {
+      auto& array = open_.back()->get_ref<OrderedJson::array_t&>();
+      return &array.emplace_back(std::move(value));
+    }
+    OrderedJson::object_t::Container& members = open_.back()->get_ref<OrderedJson::object_t&>();
+    return &members.emplace_back(std::move(key_), std::move(value)).second;
+  }
+  bool Add(OrderedJson value) {
+    Place(std::move(value));
+    return true;
+  }
+  bool Enter(OrderedJson container) {
+    open_.push_back(Place(std::move(container)));
+    return true;
+  }
+  bool Leave() {
+    open_.pop_back();
+    return true;
+  }
+
+  OrderedJson root_;
+  std::vector<OrderedJson*> open_;
+  std::string key_;
+};
+
+Status Validate(std::string_view text, std::string_view source) {
   // The library takes a NUL byte for the end of its input; whatever follows would go unread.
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return BadInput(source, "", fmt::format("a NUL byte at byte {}", nul), "a JSON document");
@@ -68,17 +121,21 @@ Result<Document> ParseAs(std::string_view text, std::string_view source) {
   if (!Json::sax_parse(text.begin(), text.end(), &validator)) {
     return Status(StatusCode::kInvalidInput, fmt::format("{}: {}", source, validator.error()));
   }
-  return Document::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  return Status::Ok();
 }
 
 }  // namespace
 
 Result<Json> ParseJson(std::string_view text, std::string_view source) {
-  return ParseAs<Json>(text, source);
+  RINGLET_RETURN_IF_ERROR(Validate(text, source));
+  return Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
 }
 
 Result<OrderedJson> ParseOrderedJson(std::string_view text, std::string_view source) {
-  return ParseAs<OrderedJson>(text, source);
+  RINGLET_RETURN_IF_ERROR(Validate(text, source));
+  OrderedBuilder builder;
+  OrderedJson::sax_parse(text.begin(), text.end(), &builder);
+  return std::move(builder).document();
 }
 
 Result<Json> ReadJsonFile(const std::string& path, uint64_t max_bytes) {
