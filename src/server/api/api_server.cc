@@ -140,6 +140,7 @@ void ApiServer::Impl::AddRoutes(const ApiServerOptions& options) {
       "GET", "/ready",
       [this](const std::shared_ptr<Exchange>& exchange, const RouteValues&) { Ready(*exchange); });
   Get("/props", [this] { return PropsJson(model); });
+  Get("/tokenizer_info", [this] { return TokenizerInfoJson(model); });
   Get("/slots", [this] { return SlotsJson(model); });
   router.Add("GET", "/metrics",
              [this](const std::shared_ptr<Exchange>& exchange, const RouteValues&) {

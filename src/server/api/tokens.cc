@@ -14,10 +14,11 @@ void AnswerTokenize(const ServedModel& model, std::shared_ptr<Exchange> exchange
   auto text = fields.String("content");
   if (const auto prompt = fields.String("prompt"); !text) text = prompt;
   if (!text) fields.Fail("content", "nothing", "a text");
-  const bool add_special = fields.Bool("add_special").value_or(false);
+  const bool also_special = fields.Bool("add_special_tokens").value_or(false);
+  const bool add_special = fields.Bool("add_special").value_or(also_special);
   const bool parse_special = fields.Bool("parse_special").value_or(true);
   const bool with_pieces = fields.Bool("with_pieces").value_or(false);
-  fields.Ignore({"model", "add_special_tokens"});
+  fields.Ignore({"model"});
   if (const Status status = fields.Finish(); !status.ok()) {
     return exchange->Respond(ErrorResponse(status, fields.param()));
   }
@@ -53,6 +54,13 @@ void AnswerDetokenize(const ServedModel& model, std::shared_ptr<Exchange> exchan
   }
   const std::string text = ReplaceInvalidUtf8(model.text.tokenizer().Decode(ids, false));
   RespondJson(*exchange, {{"content", text}, {"prompt", text}});
+}
+
+OrderedJson TokenizerInfoJson(const ServedModel& model) {
+  OrderedJson info = {{"eos_token", nullptr}, {"chat_template", nullptr}};
+  if (!model.end_ids.empty()) info["eos_token"] = model.TokenText(model.end_ids[0]);
+  if (model.text.has_template()) info["chat_template"] = model.text.template_source();
+  return info;
 }
 
 }  // namespace ringlet
