@@ -45,6 +45,23 @@ TEST(HttpClientTest, CallsReuseTheirConnection) {
   EXPECT_EQ(server->stats().connections, 1u);
 }
 
+TEST(HttpClientTest, TasksRunAtTheirTimesBesideCalls) {
+  const auto server = StartServer(TestOptions(), Echo);
+  const auto client = NewClient(server->port());
+  const HttpTime start = std::chrono::steady_clock::now();
+  std::string order;
+  client->At(start + milliseconds(40), [&] {
+    order += 'b';
+    EXPECT_GE(std::chrono::steady_clock::now(), start + milliseconds(40));
+    HttpCall call = GetCall("/");
+    call.on_done = [&](const HttpReply& reply) { order += reply.status.ok() ? 'c' : '!'; };
+    client->Start(std::move(call));
+  });
+  client->At(start, [&] { order += 'a'; });
+  client->Run();
+  EXPECT_EQ(order, "abc");
+}
+
 TEST(HttpClientTest, ConnectionsThatTheServerClosedAreReplaced) {
   HttpServerOptions options = TestOptions();
   options.idle_timeout = milliseconds(20);
