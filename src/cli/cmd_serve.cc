@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/format.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "cli/args.h"
 #include "cli/command.h"
@@ -48,6 +49,7 @@ class ServeCommand : public Command {
     args.Option("--name", name_, "NAME", "What clients call the model [its file's name]");
     args.Option("--session-dir", session_directory_, "DIR",
                 "Let clients save conversations here (/sessions)");
+    args.Flag("--log-requests", log_requests_, "Write a line of JSON for each answer to stderr");
     args.Flag("--no-page", no_page_, "No chat page at /");
     args.Group("Limits");
     args.Option("--ctx", context_, "N",
@@ -161,6 +163,8 @@ class ServeCommand : public Command {
           .WithHint("give more --memory, fewer --max-seqs or a shorter --ctx");
     }
     served.id = name_.empty() ? ModelName() : name_;
+    served.seed = sampling_.seed();
+    if (log_requests_) served.log = LogLine;
     served.session_directory = session_directory_;
     served.created = UnixSeconds();
     served.end_ids = EndIds(loaded.model->config(), served.text);
@@ -187,6 +191,10 @@ class ServeCommand : public Command {
     return {};
   }
 
+  static void LogLine(const OrderedJson& line) {
+    fmt::print(stderr, "{}\n", line.dump(-1, ' ', true, OrderedJson::error_handler_t::replace));
+  }
+
   std::string ModelName() const {
     std::string path = request_.path;
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
@@ -202,6 +210,7 @@ class ServeCommand : public Command {
   std::vector<std::string> origins_;
   std::string name_;
   std::string session_directory_;
+  bool log_requests_ = false;
   bool no_page_ = false;
   int64_t context_ = 0;
   int64_t sequences_ = 16;

@@ -25,6 +25,9 @@ class SamplingArgs {
   // a biased id that the tokenizer lacks, or an unusable generation_config.json.
   Result<SamplerOptions> Resolve(const std::string& model_path, const Tokenizer& tokenizer) const;
 
+  // --seed, if given.
+  std::optional<uint64_t> seed() const { return seed_; }
+
   // The flags alone, checked: what can be said before a model is loaded.
   Status Check() const;
 

@@ -1,5 +1,6 @@
 #include "server/api/answers.h"
 
+#include <chrono>
 #include <utility>
 
 namespace ringlet {
@@ -25,7 +26,9 @@ class Answers : public std::enable_shared_from_this<Answers> {
   void Prompt(size_t job, int64_t done, const JobStatistics& statistics);
   void Token(size_t job, std::string_view text, const Decoding& decoding);
   void End(size_t job, const JobListener::End& end);
+  void Log(std::string_view outcome) const;
 
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   const ServedModel& model_;
   std::shared_ptr<Exchange> exchange_;
   const std::vector<size_t> prompt_of_;
@@ -90,6 +93,7 @@ void Answers::End(size_t job, const JobListener::End& end) {
   if (!end.status.ok() || cancelled) {
     failed_ = true;
     for (const JobId id : ids_) model_.batches->Cancel(id);
+    Log(cancelled ? "cancelled" : "failed");
     return writer_->Fail(*exchange_, !end.status.ok() ? end.status
                                                       : Status(StatusCode::kCancelled,
                                                                "the server ended the answer"));
@@ -100,10 +104,31 @@ void Answers::End(size_t job, const JobListener::End& end) {
   }
   usage_.answer_tokens += std::ssize(end.decoding.answer());
   writer_->OnEnd(*exchange_, job, end);
-  if (left_ == 0) writer_->Finish(*exchange_, usage_);
+  if (left_ > 0) return;
+  writer_->Finish(*exchange_, usage_);
+  Log("answered");
+}
+
+void Answers::Log(std::string_view outcome) const {
+  if (!model_.log) return;
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begun_;
+  OrderedJson line = RequestLine(exchange_->request(), outcome);
+  line["prompt_tokens"] = usage_.prompt_tokens;
+  line["cached_tokens"] = usage_.cached_tokens;
+  line["answer_tokens"] = usage_.answer_tokens;
+  line["seconds"] = seconds.count();
+  model_.log(line);
 }
 
 }  // namespace
+
+OrderedJson RequestLine(const HttpRequest& request, std::string_view outcome) {
+  return {{"time", UnixSeconds()},
+          {"remote", request.remote},
+          {"method", request.method},
+          {"path", request.path},
+          {"outcome", outcome}};
+}
 
 void AnswerWriter::Refuse(Exchange& exchange, const Status& status) {
   exchange.Respond(RefusalResponse(status));

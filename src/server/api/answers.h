@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "engine/job.h"
 #include "server/api/served_model.h"
 #include "server/http/exchange.h"
@@ -46,6 +47,9 @@ void StartAnswers(const ServedModel& model, std::shared_ptr<Exchange> exchange,
 
 // 400 for what is wrong with the request, 503 for a server that is ending, 500 for the rest.
 HttpResponse ErrorResponse(const Status& status, std::string_view param = {});
+
+// A line of the log: when, who, what and how it ended.
+OrderedJson RequestLine(const HttpRequest& request, std::string_view outcome);
 
 // For jobs that were not accepted: 429 with Retry-After when the queue is full.
 HttpResponse RefusalResponse(const Status& status);

@@ -99,7 +99,7 @@ void ApiServer::Impl::Post(std::string_view path, JsonHandler handler) {
     worker.Post([this, handler, exchange = std::move(exchange)]() mutable {
       const auto body = ParseOrderedJson(exchange->request().body, "body");
       if (!body.ok()) return exchange->Respond(ErrorResponse(body.status()));
-      handler(model, std::move(exchange), *body);
+      handler(model, exchange, *body);
     });
   });
 }

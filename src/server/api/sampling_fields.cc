@@ -81,7 +81,7 @@ GenerateOptions ReadSampling(Fields& fields, const ServedModel& model) {
   ReadParameter(fields, *FindSamplerParameter("repeat_penalty"), "repetition_penalty",
                 options.sampler);
   const auto seed = fields.Integer("seed", INT64_MIN, INT64_MAX);
-  options.sampler.seed = seed ? static_cast<uint64_t>(*seed) : FreshSeed();
+  options.sampler.seed = seed ? static_cast<uint64_t>(*seed) : model.seed.value_or(FreshSeed());
   ReadLogitBias(fields, model, options.sampler);
   ReadBreakers(fields, model, options.sampler);
   options.min_tokens = fields.Integer("min_tokens", 0, kMaxTokens).value_or(0);

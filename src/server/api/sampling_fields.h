@@ -9,7 +9,8 @@ namespace ringlet {
 
 // The model's own options, changed by the fields: every name of SamplerParameters(), seed,
 // logit_bias, min_tokens, ignore_eos, dry_sequence_breakers and repetition_penalty (another name of
-// repeat_penalty). Without a seed the options have a fresh one.
+// repeat_penalty). Without a seed it is the
+// server's, else a fresh one.
 GenerateOptions ReadSampling(Fields& fields, const ServedModel& model);
 
 // At most so many stop strings.

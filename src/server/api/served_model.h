@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "engine/batch_thread.h"
 #include "engine/decoding.h"
 #include "engine/job.h"
@@ -19,7 +22,10 @@ struct ServedModel {
   std::string id;       // what clients call it
   int64_t created = 0;  // seconds since 1970
   TextModel text;
-  SamplerOptions sampling;  // where a request says nothing
+  SamplerOptions sampling;       // where a request says nothing
+  std::optional<uint64_t> seed;  // likewise; without one each request has a fresh seed
+  // Hears of each answer when it ends; may be empty. Any thread.
+  std::function<void(const OrderedJson&)> log;
   std::vector<int32_t> end_ids;
   int64_t vocab = 0;              // ids that may be drawn
   int64_t context = 0;            // tokens of a prompt and its answer

@@ -196,6 +196,12 @@ TEST(OutputParserTest, ArgumentsThatBreakOff) {
          R"(B0(f)A0[{]E0C[{"n": 1}}}</tool_call>]!)");
 }
 
+// What follows arguments that broke off is not taken for the next call.
+TEST(OutputParserTest, NoCallFollowsOneThatBrokeOff) {
+  Expect(Format(ToolSyntax::kHermes), R"(<tool_call>{"name": "f", "arguments": {{"name": "g"})",
+         R"(B0(f)A0[{]E0C[{"name": "g"}]!)");
+}
+
 TEST(OutputParserTest, MistralCalls) {
   const OutputFormat mistral = Format(ToolSyntax::kMistral);
   Expect(

@@ -85,7 +85,7 @@ TEST(ToolGrammarTest, ReferencesFollowTheirSchema) {
   settings.tools[1]["function"]["parameters"] = Parse(R"({"$defs": {"p": {"type": "integer"}},
     "properties": {"a": {"$ref": "#/$defs/p"}, "self": {"anyOf": [{"$ref": "#"}, {"type": "null"}]},
       "$ref": {"type": "string"}, "far": {"$ref": "https://x/y"},
-      "c": {"const": {"$ref": "#/no"}, "default": {"$ref": "#/no"}}}})");
+      "c": {"const": {"$ref": "#/no"}, "default": {"$ref": "#/no"}, "enum": [{"$ref": "#/no"}]}}})");
   const auto arguments = [](const OrderedJson& call) { return call["properties"]["arguments"]; };
   const auto check = [](const OrderedJson& schema, const std::string& root) {
     EXPECT_EQ(schema["properties"]["a"]["$ref"], "#" + root + "/$defs/p");
@@ -93,6 +93,7 @@ TEST(ToolGrammarTest, ReferencesFollowTheirSchema) {
     EXPECT_EQ(schema["properties"]["far"]["$ref"], "https://x/y");
     EXPECT_EQ(schema["properties"]["c"]["const"]["$ref"], "#/no");
     EXPECT_EQ(schema["properties"]["c"]["default"]["$ref"], "#/no");
+    EXPECT_EQ(schema["properties"]["c"]["enum"][0]["$ref"], "#/no");
     EXPECT_EQ(schema["type"], "object");
   };
   const OrderedJson hermes = Make(ToolSyntax::kHermes, settings).schema;

@@ -118,14 +118,19 @@ TEST(HttpLimitsTest, ConnectionsBeyondTheLimitGet503) {
 TEST(HttpLimitsTest, RefusalsOfLongBodiesArriveWhole) {
   HttpServerOptions options = TestOptions();
   options.max_body_bytes = 1000;
+  options.linger = milliseconds(5000);
   const auto server = StartServer(options, Echo);
   for (int i = 0; i < 5; ++i) {
     RawClient client(server->port());
-    std::thread writer([&] { client.Send(Post("/", std::string(3 << 20, 'x'))); });
+    bool sent = false;
+    std::thread writer([&] { sent = client.Send(Post("/", std::string(3 << 20, 'x'))); });
     const RawResponse response = client.ReadResponse();
     EXPECT_EQ(response.status, 413);
     EXPECT_TRUE(response.body.ends_with("}}"));
     writer.join();
+    EXPECT_TRUE(sent);
+    EXPECT_TRUE(client.Closed());
+    EXPECT_FALSE(client.was_reset()) << "a reset can overtake the answer";
   }
 }
 
@@ -275,6 +280,7 @@ TEST(HttpLimitsTest, GoesOnWhenDescriptorsAreFreeAgain) {
     const DescriptorLimit none_left;
     waiting.Connect(server->port());
     EXPECT_TRUE(Eventually([&] { return server->stats().accept_pauses >= 2; }));
+    std::this_thread::sleep_for(milliseconds(100));
     EXPECT_LT(server->stats().accept_pauses, 50u) << "it must wait, not spin";
     EXPECT_EQ(open.Ask(Get("/")).status, 200);
   }
