@@ -17,6 +17,7 @@ constexpr size_t kMaxDepth = 64;
 // keeps the last of two equal keys, which lets two readers of one file disagree.
 class Validator : public nlohmann::json_sax<Json> {
  public:
+  explicit Validator(size_t max_keys) : max_keys_(max_keys) {}
   const std::string& error() const { return error_; }
 
   bool null() override { return true; }
@@ -31,6 +32,10 @@ class Validator : public nlohmann::json_sax<Json> {
   bool end_object() override { return Leave(); }
   bool end_array() override { return Leave(); }
   bool key(string_t& name) override {
+    if (keys_.back().size() == max_keys_) {
+      error_ = fmt::format("found an object of more than {} keys, expected fewer", max_keys_);
+      return false;
+    }
     if (keys_.back().insert(name).second) return true;
     error_ = fmt::format("found key {} twice, expected each key once", Quote(name));
     return false;
@@ -54,17 +59,18 @@ class Validator : public nlohmann::json_sax<Json> {
     return true;
   }
 
+  const size_t max_keys_;
   std::vector<std::set<std::string>> keys_;
   std::string error_;
 };
 
 template <typename Document>
-Result<Document> ParseAs(std::string_view text, std::string_view source) {
+Result<Document> ParseAs(std::string_view text, std::string_view source, size_t max_keys) {
   // The library takes a NUL byte for the end of its input; whatever follows would go unread.
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return BadInput(source, "", fmt::format("a NUL byte at byte {}", nul), "a JSON document");
   }
-  Validator validator;
+  Validator validator(max_keys);
   if (!Json::sax_parse(text.begin(), text.end(), &validator)) {
     return Status(StatusCode::kInvalidInput, fmt::format("{}: {}", source, validator.error()));
   }
@@ -74,11 +80,12 @@ Result<Document> ParseAs(std::string_view text, std::string_view source) {
 }  // namespace
 
 Result<Json> ParseJson(std::string_view text, std::string_view source) {
-  return ParseAs<Json>(text, source);
+  return ParseAs<Json>(text, source, SIZE_MAX);
 }
 
-Result<OrderedJson> ParseOrderedJson(std::string_view text, std::string_view source) {
-  return ParseAs<OrderedJson>(text, source);
+Result<OrderedJson> ParseOrderedJson(std::string_view text, std::string_view source,
+                                     size_t max_keys) {
+  return ParseAs<OrderedJson>(text, source, max_keys);
 }
 
 Result<Json> ReadJsonFile(const std::string& path, uint64_t max_bytes) {

@@ -78,5 +78,11 @@ TEST(JsonBrief, IsShortAndAscii) {
   EXPECT_EQ(JsonTypeName(Json(0.5)), "a number");
 }
 
+TEST(JsonTest, KeysOfAnObjectCanBeLimited) {
+  EXPECT_TRUE(ParseOrderedJson(R"({"a": {"b": 1, "c": 2}, "d": 3})", "x", 2).ok());
+  EXPECT_EQ(ParseOrderedJson(R"({"a": {"b": 1, "c": 2, "d": 3}})", "x", 2).status().message(),
+            "x: found an object of more than 2 keys, expected fewer");
+}
+
 }  // namespace
 }  // namespace ringlet
