@@ -17,7 +17,6 @@ constexpr size_t kMaxDepth = 64;
 // keeps the last of two equal keys, which lets two readers of one file disagree.
 class Validator : public nlohmann::json_sax<Json> {
  public:
-  explicit Validator(size_t max_keys) : max_keys_(max_keys) {}
   const std::string& error() const { return error_; }
 
   bool null() override { return true; }
@@ -32,10 +31,6 @@ class Validator : public nlohmann::json_sax<Json> {
   bool end_object() override { return Leave(); }
   bool end_array() override { return Leave(); }
   bool key(string_t& name) override {
-    if (keys_.back().size() == max_keys_) {
-      error_ = fmt::format("found an object of more than {} keys, expected fewer", max_keys_);
-      return false;
-    }
     if (keys_.back().insert(name).second) return true;
     error_ = fmt::format("found key {} twice, expected each key once", Quote(name));
     return false;
@@ -59,33 +54,88 @@ class Validator : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  const size_t max_keys_;
   std::vector<std::set<std::string>> keys_;
   std::string error_;
 };
 
-template <typename Document>
-Result<Document> ParseAs(std::string_view text, std::string_view source, size_t max_keys) {
+// Second pass, where the order of keys counts: the library would look for every key among those
+// before it, which takes minutes for the largest requests.
+class OrderedBuilder : public nlohmann::json_sax<OrderedJson> {
+ public:
+  OrderedJson document() && { return std::move(root_); }
+
+  bool null() override { return Add(nullptr); }
+  bool boolean(bool value) override { return Add(value); }
+  bool number_integer(number_integer_t value) override { return Add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return Add(value); }
+  bool number_float(number_float_t value, const string_t&) override { return Add(value); }
+  bool string(string_t& value) override { return Add(std::move(value)); }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(size_t) override { return Enter(OrderedJson::object()); }
+  bool start_array(size_t) override { return Enter(OrderedJson::array()); }
+  bool end_object() override { return Leave(); }
+  bool end_array() override { return Leave(); }
+  bool key(string_t& name) override {
+    key_ = std::move(name);
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  // A container's place does not change before Leave: nothing is added beside it.
+  OrderedJson* Place(OrderedJson value) {
+    if (open_.empty()) return &(root_ = std::move(value));
+    if (open_.back()->is_array()) {
+      auto& array = open_.back()->get_ref<OrderedJson::array_t&>();
+      return &array.emplace_back(std::move(value));
+    }
+    OrderedJson::object_t::Container& members = open_.back()->get_ref<OrderedJson::object_t&>();
+    return &members.emplace_back(std::move(key_), std::move(value)).second;
+  }
+  bool Add(OrderedJson value) {
+    Place(std::move(value));
+    return true;
+  }
+  bool Enter(OrderedJson container) {
+    open_.push_back(Place(std::move(container)));
+    return true;
+  }
+  bool Leave() {
+    open_.pop_back();
+    return true;
+  }
+
+  OrderedJson root_;
+  std::vector<OrderedJson*> open_;
+  std::string key_;
+};
+
+Status Validate(std::string_view text, std::string_view source) {
   // The library takes a NUL byte for the end of its input; whatever follows would go unread.
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
     return BadInput(source, "", fmt::format("a NUL byte at byte {}", nul), "a JSON document");
   }
-  Validator validator(max_keys);
+  Validator validator;
   if (!Json::sax_parse(text.begin(), text.end(), &validator)) {
     return Status(StatusCode::kInvalidInput, fmt::format("{}: {}", source, validator.error()));
   }
-  return Document::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  return Status::Ok();
 }
 
 }  // namespace
 
 Result<Json> ParseJson(std::string_view text, std::string_view source) {
-  return ParseAs<Json>(text, source, SIZE_MAX);
+  RINGLET_RETURN_IF_ERROR(Validate(text, source));
+  return Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
 }
 
-Result<OrderedJson> ParseOrderedJson(std::string_view text, std::string_view source,
-                                     size_t max_keys) {
-  return ParseAs<OrderedJson>(text, source, max_keys);
+Result<OrderedJson> ParseOrderedJson(std::string_view text, std::string_view source) {
+  RINGLET_RETURN_IF_ERROR(Validate(text, source));
+  OrderedBuilder builder;
+  OrderedJson::sax_parse(text.begin(), text.end(), &builder);
+  return std::move(builder).document();
 }
 
 Result<Json> ReadJsonFile(const std::string& path, uint64_t max_bytes) {

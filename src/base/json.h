@@ -20,9 +20,7 @@ using OrderedJson = nlohmann::ordered_json;
 // object (compared after unescaping), nesting deeper than 64, bad UTF-8, NUL bytes, trailing
 // characters.
 Result<Json> ParseJson(std::string_view text, std::string_view source);
-// `max_keys` of one object: where anyone may send the text, because of the linear insertion.
-Result<OrderedJson> ParseOrderedJson(std::string_view text, std::string_view source,
-                                     size_t max_keys = SIZE_MAX);
+Result<OrderedJson> ParseOrderedJson(std::string_view text, std::string_view source);
 Result<Json> ReadJsonFile(const std::string& path, uint64_t max_bytes = uint64_t{1} << 28);
 
 // What the library says about a syntax error, without the offending token: that can be megabytes of

@@ -29,7 +29,10 @@ class BatchThread::Counting : public JobListener {
 };
 
 BatchThread::BatchThread(std::unique_ptr<Batcher> batcher, int64_t max_waiting)
-    : batcher_(std::move(batcher)), max_waiting_(max_waiting), thread_([this] { Loop(); }) {}
+    : batcher_(std::move(batcher)),
+      max_waiting_(max_waiting),
+      statistics_(batcher_->statistics()),
+      thread_([this] { Loop(); }) {}
 
 BatchThread::~BatchThread() {
   {

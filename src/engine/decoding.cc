@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace ringlet {
@@ -35,14 +36,7 @@ Decoding::Decoding(std::span<const int32_t> prompt, const GenerateOptions& optio
 Status Decoding::Accept(std::span<const float> logits, std::string& text) {
   RINGLET_CHECK(!finished(), "an answer that has ended takes no rows");
   const std::optional<int32_t> drawn = Draw(logits);
-  if (!drawn) {
-    return Status(
-        StatusCode::kInvalidInput,
-        fmt::format("logits after token {}: found no number above -inf{}, expected at least "
-                    "one: the weights are damaged, or the computation overflowed",
-                    tokens_.size(),
-                    options_.constraint != nullptr ? " of a token that the grammar allows" : ""));
-  }
+  if (!drawn) return NothingDrawn(logits);
   if (std::ranges::find(options_.end_ids, *drawn) != options_.end_ids.end()) {
     end_token_ = *drawn;
     End(FinishReason::kEndToken, text);
@@ -60,6 +54,23 @@ Status Decoding::Accept(std::span<const float> logits, std::string& text) {
     End(FinishReason::kLength, text);
   }
   return Status::Ok();
+}
+
+Status Decoding::NothingDrawn(std::span<const float> logits) const {
+  const auto drawable = logits.first(static_cast<size_t>(
+      options_.vocab > 0 ? std::min(options_.vocab, std::ssize(logits)) : std::ssize(logits)));
+  const bool sound = std::ranges::any_of(
+      drawable, [](float x) { return x > -std::numeric_limits<float>::infinity(); });
+  if (!sound) {
+    return BadInput(fmt::format("logits after token {}", tokens_.size()), "",
+                    "no number above -inf",
+                    "at least one: the weights are damaged, or the computation overflowed");
+  }
+  const std::string_view why = options_.constraint != nullptr
+                                   ? "one that both the grammar and the biases allow"
+                                   : "one that the biases and min_tokens do not ban";
+  return BadInput(fmt::format("answer after token {}", tokens_.size()), "",
+                  "no token that may be drawn", why);
 }
 
 void Decoding::Cancel(std::string& text) {

@@ -74,6 +74,7 @@ class Decoding {
 
  private:
   std::optional<int32_t> Draw(std::span<const float> logits);
+  Status NothingDrawn(std::span<const float> logits) const;
   bool Full() const;
   void End(FinishReason reason, std::string& text);
 

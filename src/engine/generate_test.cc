@@ -179,6 +179,15 @@ TEST(GenerateTest, ErrorsComeBack) {
   ASSERT_FALSE(broken.ok());
   EXPECT_NE(broken.status().message().find("logits after token 2"), std::string::npos);
 
+  model.script = {0, 0};
+  GenerateOptions banned = model.Options();
+  for (int32_t id = 0; id < 100; ++id) (void)SetLogitBias(banned.sampler, id, -100, "");
+  const auto nothing = Generate(Ids{6}, 0, banned, model.Hooks());
+  ASSERT_FALSE(nothing.ok());
+  EXPECT_EQ(nothing.status().message(),
+            "answer after token 1: found no token that may be drawn, expected one that the biases "
+            "and min_tokens do not ban");
+
   GenerateOptions options = model.Options();
   options.sampler.top_p = 2;
   EXPECT_FALSE(Generate(Ids{6}, 0, options, model.Hooks()).ok());

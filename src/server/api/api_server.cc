@@ -24,9 +24,6 @@
 namespace ringlet {
 namespace {
 
-// Of one object in a request.
-constexpr size_t kMaxKeys = 1024;
-
 // As long for a wrong key as for the right one.
 bool SameSecret(std::string_view a, std::string_view b) {
   unsigned different = a.size() == b.size() ? 0 : 1;
@@ -100,7 +97,7 @@ void ApiServer::Impl::Post(std::string_view path, JsonHandler handler) {
     }
     if (draining) return exchange->Respond(HttpError(503, "the server is stopping"));
     worker.Post([this, handler, exchange = std::move(exchange)]() mutable {
-      const auto body = ParseOrderedJson(exchange->request().body, "body", kMaxKeys);
+      const auto body = ParseOrderedJson(exchange->request().body, "body");
       if (!body.ok()) return exchange->Respond(ErrorResponse(body.status()));
       handler(model, exchange, *body);
     });

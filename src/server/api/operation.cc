@@ -45,7 +45,8 @@ std::string MetricsText(const BatcherStatistics& batches, const HttpServerStats&
   out.Counter("step_seconds_total", "Seconds spent in them.", batches.step_seconds);
   out.Gauge("prefix_cache_tokens", "Tokens whose keys and values are kept.",
             number(batches.cached_tokens));
-  out.Gauge("sequence_memory_bytes", "Bytes of pages, anchors and tails in use.",
+  out.Gauge("sequence_memory_bytes",
+            "Bytes of pages and anchors in use, and those set aside for answers.",
             number(batches.memory_bytes));
   out.Gauge("http_connections", "Open connections.", number(http.open_connections));
   out.Counter("http_requests_total", "Requests that were read.", number(http.requests));
