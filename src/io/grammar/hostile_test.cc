@@ -6,7 +6,7 @@
 namespace ringlet {
 namespace {
 
-constexpr double kSeconds = 20;  // for sanitizers; release builds need a tenth
+constexpr double kSeconds = 30;  // for sanitizers; release builds need a tenth
 
 // Compiles, fills masks and feeds `text` byte by byte: whatever the outcome, it comes soon.
 void Survive(const Result<std::shared_ptr<const Grammar>>& grammar, std::string_view text) {

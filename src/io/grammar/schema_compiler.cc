@@ -202,6 +202,7 @@ Status SchemaCompiler::CheckPropertyCounts(const SchemaFacets& facets, size_t na
 // from there the optional ones can be skipped.
 Status SchemaCompiler::AddObject(const SchemaFacets& facets, Fragment rule) {
   const std::vector<std::string> names = PropertyNames(facets);
+  const PropertyLookup lookup(facets);
   const Conjunction additional = AdditionalTerms(facets);
   const bool open = !IsImpossible(additional);
   RINGLET_RETURN_IF_ERROR(CheckPropertyCounts(facets, names.size(), open));
@@ -223,7 +224,7 @@ Status SchemaCompiler::AddObject(const SchemaFacets& facets, Fragment rule) {
     const StateId key = builder_.NewState(), next_after = builder_.NewState();
     const StateId next_choose = builder_.NewState();
     json_.Value(choose, OrderedJson(name), key);
-    member(key, PropertyTerms(facets, name), next_after);
+    member(key, lookup.Terms(name), next_after);
     if (required.contains(name)) {
       closing.clear();
       empty.clear();

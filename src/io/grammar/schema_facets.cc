@@ -370,6 +370,27 @@ Result<SchemaFacets> MergeSchemas(const SchemaDocument& document, const Conjunct
   return Merger(document).Run(terms);
 }
 
+PropertyLookup::PropertyLookup(const SchemaFacets& facets) {
+  for (const OrderedJson* schema : facets.objects) {
+    Part& part = parts_.emplace_back();
+    part.additional = Find(*schema, "additionalProperties");
+    if (const OrderedJson* properties = Find(*schema, "properties")) {
+      for (const auto& [name, property] : properties->items()) part.properties[name] = &property;
+    }
+  }
+}
+
+Conjunction PropertyLookup::Terms(std::string_view name) const {
+  Conjunction terms;
+  for (const Part& part : parts_) {
+    const auto declared = part.properties.find(name);
+    const OrderedJson* found =
+        declared != part.properties.end() ? declared->second : part.additional;
+    if (found != nullptr) AddTerm(terms, found);
+  }
+  return terms;
+}
+
 Conjunction PropertyTerms(const SchemaFacets& facets, const std::string& name) {
   Conjunction terms;
   for (const OrderedJson* schema : facets.objects) {

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/json.h"
@@ -69,7 +71,23 @@ struct SchemaFacets {
 // Errors: see Grammar::FromJsonSchema. Every keyword of every merged schema is known or refused.
 Result<SchemaFacets> MergeSchemas(const SchemaDocument& document, const Conjunction& terms);
 
-// What the conjunction demands of a property, or of an array's element at `index`.
+// What a conjunction demands of each property. An ordered object finds a key in linear time, so who
+// asks for many names asks here.
+class PropertyLookup {
+ public:
+  // Keeps pointers into the schemas.
+  explicit PropertyLookup(const SchemaFacets& facets);
+  Conjunction Terms(std::string_view name) const;
+
+ private:
+  struct Part {
+    std::unordered_map<std::string_view, const OrderedJson*> properties;
+    const OrderedJson* additional;  // or null
+  };
+  std::vector<Part> parts_;
+};
+
+// The same for one name, and for an array's element at `index`.
 Conjunction PropertyTerms(const SchemaFacets& facets, const std::string& name);
 Conjunction AdditionalTerms(const SchemaFacets& facets);
 Conjunction ItemTerms(const SchemaFacets& facets, size_t index);

@@ -51,7 +51,6 @@ Result<ChatPrompt> MakeChatPrompt(const ServedModel& model, const ChatRequest& r
   prompt.format.parse_tools = request.tools.tools.is_array();
   prompt.format.tools = server::DetectToolSyntax(model.text.template_source());
   prompt.format.tool_list = request.tools.tools;
-  prompt.format.id_prefix = NewId("call_");
   return prompt;
 }
 

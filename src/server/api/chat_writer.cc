@@ -10,7 +10,9 @@ ChatWriter::ChatWriter(std::unique_ptr<ChatDialect> dialect, size_t choices,
                        const server::OutputFormat& format, bool stream)
     : dialect_(std::move(dialect)), stream_(stream), choices_(choices) {
   for (size_t i = 0; i < choices; ++i) {
-    parsers_.push_back(std::make_unique<server::OutputParser>(format, SinkOf(i)));
+    server::OutputFormat own = format;
+    own.id_prefix = NewId("call_");
+    parsers_.push_back(std::make_unique<server::OutputParser>(std::move(own), SinkOf(i)));
   }
 }
 
