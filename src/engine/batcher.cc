@@ -245,10 +245,17 @@ void Batcher::AddPrompts(int64_t rows, std::vector<Piece>& pieces) {
   }
 }
 
-size_t Batcher::FreeBytes() const {
+// A sequence's own anchor that the cache keeps too counts twice: once for the sequence, whatever it
+// has, and once for the cache.
+size_t Batcher::UsedBytes() const {
   size_t used = StateOfSequence(bytes_) * static_cast<size_t>(options_.max_sequences);
   used += cache_.anchor_bytes();
   if (pages_ != nullptr) used += (pages_->pages() - pages_->available()) * bytes_.page;
+  return used;
+}
+
+size_t Batcher::FreeBytes() const {
+  const size_t used = UsedBytes();
   return used < options_.memory_bytes ? options_.memory_bytes - used : 0;
 }
 
@@ -411,7 +418,7 @@ BatcherStatistics Batcher::statistics() const {
   out.running = std::ssize(running_);
   out.waiting = std::ssize(waiting_);
   out.cached_tokens = cache_.tokens();
-  out.memory_bytes = options_.memory_bytes - FreeBytes();
+  out.memory_bytes = UsedBytes();
   return out;
 }
 

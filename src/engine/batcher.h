@@ -117,6 +117,7 @@ class Batcher {
   // Makes room for the pieces, by evicting, then by preempting; drops pieces of jobs that now wait.
   void MakeRoom(std::vector<Piece>& pieces);
   size_t PageBytesFor(const Piece& piece) const;
+  size_t UsedBytes() const;
   size_t FreeBytes() const;
   bool Free(size_t bytes);
   void Preempt(Job* job);

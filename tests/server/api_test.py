@@ -293,6 +293,20 @@ class ApiTest(unittest.TestCase):
                         self.assertIn(arguments["zone"], ("utc", "cet"))
                     self.assertEqual(answer["content"], "")
 
+    def test_required_calls_are_all_there_is(self):
+        several = 0
+        for seed in range(4):
+            with self.subTest(seed=seed):
+                answer = self.chat(tools=[OTHER], tool_choice="required", seed=seed, max_tokens=500,
+                                   temperature=1.5)[0]
+                self.assertTrue(answer["tool_calls"])
+                if answer["finish"] == "tool_calls":
+                    self.assertEqual(answer["content"], "")
+                    for call in answer["tool_calls"]:
+                        self.assertIn(json.loads(call["arguments"])["zone"], ("utc", "cet"))
+                several += len(answer["tool_calls"]) > 1
+        self.assertGreater(several, 0, "no answer has two calls")
+
     def test_thinking(self):
         body = {"chat_template_kwargs": {"enable_thinking": True}}
         answer = self.chat(**body, max_tokens=20, ignore_eos=True)[0]

@@ -18,8 +18,7 @@ GrammarConstraint::GrammarConstraint(ConstraintPlan plan, int64_t vocab,
     : plan_(std::move(plan)),
       vocab_(vocab),
       end_ids_(std::move(end_ids)),
-      token_bytes_(std::move(token_bytes)),
-      trigger_(plan_.trigger) {
+      token_bytes_(std::move(token_bytes)) {
   if (plan_.thinking_open) {
     phase_ = Phase::kReasoning;
   } else {
@@ -44,6 +43,7 @@ std::span<const uint64_t> GrammarConstraint::Allowed() {
       // End tokens may lie beyond the grammar's vocabulary.
       allowed_.resize((static_cast<size_t>(vocab_) + 63) / 64);
       if (part_ + 1 == plan_.parts.size() && matcher_->CanEnd()) AllowEnd();
+      if (rounds_ > 0 && part_ == 0 && fresh_) AllowEnd();
       if (at_begin_) SetBit(allowed_, plan_.think_begin);
       return allowed_;
     case Phase::kEnd:
@@ -89,7 +89,7 @@ void GrammarConstraint::ReasoningText(std::string_view bytes) {
 // `text` came with the token that ended the reasoning.
 void GrammarConstraint::BeginContent(std::string_view text) {
   seen_.clear();
-  if (plan_.parts.empty() || !trigger_.empty()) {
+  if (plan_.parts.empty() || !plan_.trigger.empty()) {
     phase_ = Phase::kFree;
     return FreeText(text);
   }
@@ -99,29 +99,36 @@ void GrammarConstraint::BeginContent(std::string_view text) {
 }
 
 void GrammarConstraint::FreeText(std::string_view bytes) {
-  if (trigger_.empty()) return;
+  const std::string& trigger = plan_.trigger;
+  if (trigger.empty()) return;
   seen_ += bytes;
-  const size_t at = seen_.find(trigger_);
+  const size_t at = seen_.find(trigger);
   if (at != std::string::npos) {
     const std::string text = seen_.substr(at);
     BeginPart(0);
     return AcceptHeld(text);
   }
-  if (seen_.size() > trigger_.size()) seen_.erase(0, seen_.size() - trigger_.size());
+  if (seen_.size() > trigger.size()) seen_.erase(0, seen_.size() - trigger.size());
 }
 
 void GrammarConstraint::BeginPart(size_t part) {
   seen_.clear();
-  part_ = part;
-  if (part < plan_.parts.size()) {
-    phase_ = Phase::kHeld;
-    matcher_ = std::make_unique<GrammarMatcher>(*plan_.parts[part]);
-  } else if (plan_.again.empty()) {
-    phase_ = Phase::kEnd;
-  } else {
-    trigger_ = plan_.again;
-    phase_ = Phase::kFree;
+  if (part == plan_.parts.size()) {
+    ++rounds_;
+    if (!plan_.repeat) {
+      phase_ = Phase::kEnd;
+      return;
+    }
+    if (!plan_.trigger.empty()) {
+      phase_ = Phase::kFree;
+      return;
+    }
+    part = 0;
   }
+  part_ = part;
+  fresh_ = true;
+  phase_ = Phase::kHeld;
+  matcher_ = std::make_unique<GrammarMatcher>(*plan_.parts[part]);
 }
 
 // Byte by byte: text that came with a marker may reach into the next part.
@@ -129,6 +136,7 @@ void GrammarConstraint::AcceptHeld(std::string_view bytes) {
   for (size_t i = 0; i < bytes.size() && phase_ == Phase::kHeld; ++i) {
     const std::string_view byte = bytes.substr(i, 1);
     if (matcher_->AcceptBytes(byte)) {
+      fresh_ = false;
       if (matcher_->MustEnd()) BeginPart(part_ + 1);
     } else if (matcher_->CanEnd() && part_ + 1 < plan_.parts.size()) {
       BeginPart(part_ + 1);

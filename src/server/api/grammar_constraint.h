@@ -21,8 +21,9 @@ struct ConstraintPlan {
   // Empty: the parts hold from the beginning of the content. Else from each place where this text,
   // with which they begin, was written; between those everything may be.
   std::string trigger;
-  // The trigger after the last part; empty: only the end may follow.
-  std::string again;
+  // Whether the parts may follow again after the last: with a trigger wherever it is written, else
+  // at once. Otherwise only the end may.
+  bool repeat = false;
 
   bool thinking_open = false;  // the prompt ended inside the reasoning
   int32_t think_begin = -1;    // the token that opens it where the content would begin; -1: none
@@ -60,8 +61,9 @@ class GrammarConstraint : public TokenConstraint {
   std::string seen_;      // the end of the text, as long as the text that is waited for
   std::string forced_;    // kEndReasoning: what is left to write
   int64_t reasoning_ = 0;
-  std::string trigger_;
   size_t part_ = 0;
+  int64_t rounds_ = 0;  // times that the last part has ended
+  bool fresh_ = false;  // nothing of the part yet
   std::unique_ptr<GrammarMatcher> matcher_;
   std::vector<uint64_t> allowed_;
 };

@@ -83,7 +83,7 @@ Status PlanCalls(const ServedModel& model, const ChatRequest& request, server::T
   }
   if (free) plan.trigger = grammar->trigger;
   // Elements of a list end with the list.
-  if (grammar->repeat && grammar->separator != ",") plan.again = grammar->trigger;
+  plan.repeat = grammar->repeat && grammar->gbnf.empty() && grammar->separator != ",";
   return Status::Ok();
 }
 
