@@ -77,6 +77,9 @@ class TrainCommand : public Command {
     RINGLET_ASSIGN_OR_RETURN(const IsaChoice isa, ChooseIsa(globals));
     const MemoryEstimate memory = EstimateMemory(config, model->config, isa);
     if (check_) return Check(config, memory);
+    if (const Status status = CheckWeightsFit(memory); !status.ok()) {
+      return Outcome(status).WithHint("train a smaller model, or on a machine with more memory");
+    }
     if (!globals.quiet) Warn(config, model->config, memory, isa);
     return Train(config, isa, globals);
   }
@@ -97,6 +100,16 @@ class TrainCommand : public Command {
     fmt::print("# Fingerprint {:016x}\n# Memory about {}\n{}", RunFingerprint(config),
                Describe(memory), CanonicalToml(config));
     return {};
+  }
+
+  // What is kept of a micro-batch can be made smaller, and swapped; this cannot.
+  static Status CheckWeightsFit(const MemoryEstimate& memory) {
+    const auto needed = static_cast<uint64_t>(memory.weights + memory.packed);
+    const uint64_t usable = UsableMemory();
+    if (needed <= usable) return Status::Ok();
+    return Status(StatusCode::kResource,
+                  fmt::format("memory: found {} free, expected {} for weights and optimizer",
+                              FormatBytes(usable), FormatBytes(needed)));
   }
 
   // Of a run that needs more memory than there is.

@@ -122,6 +122,10 @@ class TrainTest(cli_test.CliTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("ringlet: this needs about ", result.stderr)
         self.assertIn('recompute = "block" would need ', result.stderr)
+        large = self.write("large", ("vocab_size = 300\n",
+                                     "vocab_size = 300\nnum_experts = 65536\n"
+                                     "moe_intermediate_size = 65536\n"))
+        self.bad(1, "for weights and optimizer", "train", large)
         self.bad(1, "found no directory, expected the directory of a run",
                  "train", self.config, "--report")
 
