@@ -4,6 +4,7 @@
     tests/server/reuse_test.py build/release/ringlet
 """
 
+import os
 import random
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from serving import tiny_model
 
 BINARY = ""
 TURNS = 20
-DOCUMENT = 3000 // serving.SLOWNESS
+DOCUMENT = int(os.environ.get("RINGLET_DOCUMENT", 3000 // serving.SLOWNESS))  # tokens
 BLOCK = 64  # what reuse may lose at an end
 GRID = 512  # and in the middle
 # Answers encode back to the tokens that were drawn only if they are of characters.
@@ -39,7 +40,7 @@ class ReuseTest(unittest.TestCase):
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory()
         model = tiny_model.make(BINARY, cls.scratch.name + "/model")
-        options = ["--ctx", 16384, "--memory", 0.5]
+        options = ["--ctx", DOCUMENT + 16384, "--memory", 1]
         cls.reusing = serving.Server(BINARY, model, *options)
         cls.plain = serving.Server(BINARY, model, *options, "--no-reuse")
 
