@@ -27,6 +27,8 @@ FAULT_SHARE = 0.3
 SETTLE_SECONDS = 20
 # What allocators keep: the growth from the middle of a soak to its end, whatever its length.
 MAX_GROWTH = 24 << 20
+# The address sanitizer keeps what was freed, up to 256 MiB unless told otherwise.
+os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=8"
 MEMORY = 20 << 20
 OPTIONS = ["--ctx", 4096, "--max-seqs", 8, "--max-queue", 4096, "--memory", MEMORY / 2**30,
            "--no-page"]
