@@ -156,6 +156,8 @@ bool Batcher::Step() {
   std::vector<Piece> pieces = Compose();
   MakeRoom(pieces);
   Compute(pieces);
+  // What was kept of the answers that have ended.
+  if (UsedBytes() > options_.memory_bytes) cache_.Evict(UsedBytes() - options_.memory_bytes);
   return true;
 }
 

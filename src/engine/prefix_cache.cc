@@ -181,7 +181,7 @@ void PrefixCache::CollectCandidates(std::vector<Candidate>& out) const {
       const size_t bytes = page_bytes_ + (node->anchor != nullptr ? anchor_bytes_ : 0);
       const double tokens = node->anchor != nullptr ? gap : double{kBlockPositions};
       out.push_back({node, true, useless ? 0 : Worth(tokens, bytes, node->last_use)});
-    } else if (node->anchor != nullptr && node->anchor.use_count() == 1) {
+    } else if (node->anchor != nullptr) {
       out.push_back({node, false, Worth(gap, anchor_bytes_, node->last_use)});
     }
   }
@@ -195,7 +195,7 @@ size_t PrefixCache::RemoveLeaf(Node* leaf, size_t wanted) {
     freed += page_bytes_;
     --nodes_;
     if (leaf->anchor != nullptr) {
-      if (leaf->anchor.use_count() == 1) freed += anchor_bytes_;
+      freed += anchor_bytes_;
       --anchors_;
     }
     // A copy: the key lies in the node that goes.

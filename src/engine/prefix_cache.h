@@ -41,8 +41,8 @@ class PrefixCache {
 
   // Forgets what is worth least until `bytes` bytes of pages and anchors have been freed, and
   // returns how many were. Worth is the tokens that would have to be computed again, for each byte
-  // and by how recently it was of use. What a live sequence shares is not forgotten: that frees
-  // nothing.
+  // and by how recently it was of use. Pages that a live sequence shares are not forgotten: that
+  // frees nothing. An anchor that one shares is its own from then on.
   size_t Evict(size_t bytes);
 
   // Kept: tokens in the tree, and bytes.

@@ -17,7 +17,7 @@ class StepPace {
   int64_t PromptRows(int64_t answers) const;
   void Measured(int64_t answers, int64_t prompt_rows, double seconds);
 
-  static constexpr int64_t kFewest = 8;
+  static constexpr int64_t kFewest = 1;
 
  private:
   static constexpr int kStale = 64;  // steps until a time without prompts is measured again
