@@ -15,7 +15,6 @@
 #include "cli/sampling_args.h"
 #include "cli/stop_signal.h"
 #include "engine/batch_thread.h"
-#include "engine/state_bytes.h"
 #include "model/text_model.h"
 #include "server/api/api_server.h"
 
@@ -24,7 +23,6 @@ namespace {
 
 constexpr int64_t kMaxPort = 65535;
 constexpr int64_t kMaxSequences = 1024;
-constexpr int64_t kBlock = 64;
 // Of the memory that is left when the model is loaded, without --memory.
 constexpr double kMemoryShare = 0.6;
 
@@ -133,23 +131,13 @@ class ServeCommand : public Command {
     }
   }
 
-  // The longest context that the memory holds beside the states of all sequences.
-  int64_t FittingContext(const Model& model, size_t memory) const {
-    const StateBytes bytes = StateBytes::Of(model);
-    const int64_t longest = model.config().max_position;
-    if (bytes.page == 0) return longest;
-    const size_t states = static_cast<size_t>(sequences_) * (2 * bytes.anchor + bytes.tail);
-    if (states >= memory) return longest;  // the batcher says what is missing
-    return std::min(longest, static_cast<int64_t>((memory - states) / bytes.page) * kBlock);
-  }
-
   Result<std::unique_ptr<Batcher>> MakeBatcher(const LoadedModel& loaded) const {
     BatcherOptions options;
     options.max_sequences = sequences_;
     options.memory_bytes =
         static_cast<size_t>(memory_gib_ ? *memory_gib_ * 1073741824.0
                                         : static_cast<double>(AvailableMemory()) * kMemoryShare);
-    options.context = context_ > 0 ? context_ : FittingContext(*loaded.model, options.memory_bytes);
+    options.context = context_;
     options.max_slowdown = slowdown_;
     options.reuse = !no_reuse_;
     return Batcher::Create(loaded.model, loaded.context, options);

@@ -9,14 +9,6 @@
 #include "cli/progress.h"
 
 namespace ringlet::cli {
-namespace {
-
-int64_t CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b) {
-  const auto [end, unused] = std::ranges::mismatch(a, b);
-  return end - a.begin();
-}
-
-}  // namespace
 
 Result<Generation> Session::Answer(std::span<const int32_t> prompt, GenerateOptions options,
                                    const InterruptGuard& interrupt,

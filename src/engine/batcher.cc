@@ -25,10 +25,6 @@ size_t StateOfSequence(const StateBytes& bytes) {
   return kAnchorsPerSequence * bytes.anchor + bytes.tail;
 }
 
-int64_t CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b) {
-  return std::ranges::mismatch(a, b).in1 - a.begin();
-}
-
 double Seconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
@@ -78,9 +74,15 @@ Result<std::unique_ptr<Batcher>> Batcher::Create(std::shared_ptr<const Model> mo
                                                  std::shared_ptr<Context> context,
                                                  const BatcherOptions& options) {
   BatcherOptions resolved = options;
-  if (resolved.context <= 0) resolved.context = model->config().max_position;
   const StateBytes bytes = StateBytes::Of(*model);
   const size_t states = StateOfSequence(bytes) * static_cast<size_t>(options.max_sequences);
+  if (resolved.context <= 0) {
+    resolved.context = model->config().max_position;
+    if (bytes.page > 0 && states < options.memory_bytes) {
+      const size_t pages = (options.memory_bytes - states) / bytes.page;
+      resolved.context = std::min(resolved.context, static_cast<int64_t>(pages) * kBlockPositions);
+    }
+  }
   const size_t longest = static_cast<size_t>(PagesOf(resolved.context)) * bytes.page;
   if (states + longest > options.memory_bytes) {
     return Status(

@@ -5,9 +5,9 @@
 // contract its bits are those of the job alone. What it may change is time:
 //   prompts    share the rows of a step equally, short ones first; while answers are under way they
 //              get as many rows as make the step at most `max_slowdown` times as long
-//   memory     pages, anchors and tails stay within `memory_bytes`; what the prefix cache keeps
-//   makes
-//              room first, then the youngest job waits again (it continues with the same bits)
+//   memory     pages, anchors and tails stay within `memory_bytes`; what the prefix cache keeps is
+//              forgotten first, then the youngest job waits again (and continues with the same
+//              bits)
 //   sharing    a job whose beginning another one is just computing waits for it
 //
 // Not thread-safe: BatchThread runs one.
@@ -32,7 +32,7 @@ namespace ringlet {
 
 struct BatcherOptions {
   int64_t max_sequences = 16;  // answers under way
-  int64_t context = 0;  // tokens of a prompt and its answer; 0: as many as the model's longest
+  int64_t context = 0;  // tokens of a prompt and its answer; 0: as many as model and memory allow
   size_t memory_bytes = size_t{1} << 30;
   double max_slowdown = 1.8;
   bool reuse = true;  // keep what was computed for prompts that begin alike

@@ -13,7 +13,6 @@
 #include "base/rng.h"
 #include "base/sanitizer.h"
 #include "engine/batch_thread.h"
-#include "engine/generate.h"
 #include "model/checkpoint.h"
 #include "model/presets.h"
 #include "model/random_checkpoint.h"
@@ -131,13 +130,10 @@ class BatcherTest : public testing::TestWithParam<const char*> {
     return prompt;
   }
 
-  // The loop of the command line, on an engine of its own.
+  // On an engine and a thread of its own.
   Answer Alone(const JobRequest& request) const {
-    Engine engine(model_, context_, {});
+    Engine engine(model_, std::make_shared<Context>(IsaChoice::Detect(), 1), {});
     Sequence sequence = engine.NewSequence();
-    GenerateHooks hooks;
-    hooks.isa = context_->isa;
-    hooks.token_bytes = request.token_bytes;
     Answer answer;
     Decoding decoding(request.prompt, request.options, context_->isa, request.token_bytes);
     while (!decoding.finished()) {

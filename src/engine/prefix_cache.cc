@@ -22,10 +22,6 @@ Block BlockAt(std::span<const int32_t> tokens, int64_t block) {
   return out;
 }
 
-int64_t CommonLength(std::span<const int32_t> a, std::span<const int32_t> b) {
-  return std::ranges::mismatch(a, b).in1 - a.begin();
-}
-
 }  // namespace
 
 struct PrefixCache::Node {
@@ -91,7 +87,7 @@ PrefixCache::Path PrefixCache::Find(std::span<const int32_t> tokens) const {
   padded.fill(INT32_MIN);
   std::ranges::copy(rest.first(std::min(rest.size(), padded.size())), padded.begin());
   const auto consider = [&](Node* child) {
-    const int64_t common = CommonLength(child->block, rest);
+    const int64_t common = CommonPrefix(child->block, rest);
     if (common <= path.partial_tokens) return;
     path.partial = child;
     path.partial_tokens = common;

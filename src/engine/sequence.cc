@@ -22,6 +22,10 @@ Sequence Sequence::Fork() const {
   return fork;
 }
 
+int64_t CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b) {
+  return std::ranges::mismatch(a, b).in1 - a.begin();
+}
+
 std::shared_ptr<PositionBlock> NewPage(SequenceState& state, size_t bytes) {
   std::byte* place = state.slab != nullptr ? state.slab->Take() : nullptr;
   if (place == nullptr) {

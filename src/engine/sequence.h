@@ -30,4 +30,7 @@ class Sequence {
   std::unique_ptr<SequenceState> state_;
 };
 
+// How many tokens two texts begin alike.
+int64_t CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b);
+
 }  // namespace ringlet

@@ -148,6 +148,12 @@ void StartAnswers(const ServedModel& model, std::shared_ptr<Exchange> exchange,
       ->Start(std::move(jobs));
 }
 
+bool Refused(Fields& fields, Exchange& exchange) {
+  const Status status = fields.Finish();
+  if (!status.ok()) exchange.Respond(ErrorResponse(status, fields.param()));
+  return !status.ok();
+}
+
 HttpResponse ErrorResponse(const Status& status, std::string_view param) {
   switch (status.code()) {
     case StatusCode::kInvalidInput:

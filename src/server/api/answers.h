@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "engine/job.h"
+#include "server/api/fields.h"
 #include "server/api/served_model.h"
 #include "server/http/exchange.h"
 
@@ -47,6 +48,9 @@ void StartAnswers(const ServedModel& model, std::shared_ptr<Exchange> exchange,
 
 // 400 for what is wrong with the request, 503 for a server that is ending, 500 for the rest.
 HttpResponse ErrorResponse(const Status& status, std::string_view param = {});
+
+// Whether something in `fields` is wrong; then the client has been told.
+bool Refused(Fields& fields, Exchange& exchange);
 
 // A line of the log: when, who, what and how it ended.
 OrderedJson RequestLine(const HttpRequest& request, std::string_view outcome);

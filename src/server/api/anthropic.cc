@@ -16,8 +16,6 @@
 namespace ringlet {
 namespace {
 
-constexpr int64_t kMaxTokens = int64_t{1} << 31;
-
 std::string_view ErrorType(int status) {
   switch (status) {
     case 400:

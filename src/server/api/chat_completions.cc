@@ -17,9 +17,6 @@
 namespace ringlet {
 namespace {
 
-constexpr int64_t kMaxChoices = 128;
-constexpr int64_t kMaxTokens = int64_t{1} << 31;
-
 struct StreamOptions {
   bool include_usage = false;
   bool progress = false;
@@ -40,19 +37,6 @@ void ReadLogprobs(Fields& fields, GenerateOptions& options) {
   if (wanted) options.top_logprobs = static_cast<int>(top.value_or(0));
 }
 
-StreamOptions ReadStream(Fields& fields, ChatRequest& request) {
-  StreamOptions out;
-  request.stream = fields.Bool("stream").value_or(false);
-  out.progress = fields.Bool("return_progress").value_or(false);
-  if (const OrderedJson* options = fields.Object("stream_options")) {
-    Fields stream(*options, "stream_options");
-    out.include_usage = stream.Bool("include_usage").value_or(false);
-    stream.Ignore({"include_obfuscation"});
-    if (const Status status = stream.Finish(); !status.ok()) fields.Fail("stream_options", status);
-  }
-  return out;
-}
-
 ChatRequest ReadChat(Fields& fields, const ServedModel& model, const OrderedJson& body,
                      StreamOptions* stream) {
   ChatRequest request;
@@ -71,7 +55,10 @@ ChatRequest ReadChat(Fields& fields, const ServedModel& model, const OrderedJson
     fields.Fail("add_generation_prompt", *add ? "true" : "false",
                 "the opposite of continue_final_message");
   }
-  *stream = ReadStream(fields, request);
+  const StreamFields streaming = ReadStream(fields);
+  request.stream = streaming.stream;
+  stream->include_usage = streaming.include_usage;
+  stream->progress = fields.Bool("return_progress").value_or(false);
   // Without effect on OpenAI's own server or here.
   fields.Ignore({"model", "user", "store", "metadata", "service_tier", "prediction",
                  "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "verbosity"});
@@ -262,9 +249,7 @@ void AnswerApplyTemplate(const ServedModel& model, std::shared_ptr<Exchange> exc
   Fields fields(body);
   StreamOptions stream;
   const ChatRequest request = ReadChat(fields, model, body, &stream);
-  if (const Status status = fields.Finish(); !status.ok()) {
-    return exchange->Respond(ErrorResponse(status, fields.param()));
-  }
+  if (Refused(fields, *exchange)) return;
   const auto prompt = RenderChat(model, request);
   if (!prompt.ok()) return exchange->Respond(ErrorResponse(prompt.status(), "messages"));
   const auto ids = model.text.EncodeRendered(*prompt);

@@ -17,8 +17,6 @@
 namespace ringlet {
 namespace {
 
-constexpr int64_t kMaxChoices = 128;
-constexpr int64_t kMaxTokens = int64_t{1} << 31;
 constexpr int64_t kDefaultTokens = 16;  // OpenAI's
 
 struct CompletionRequest {
@@ -26,8 +24,7 @@ struct CompletionRequest {
   GenerateOptions options;
   int64_t n = 1;
   bool echo = false;
-  bool stream = false;
-  bool include_usage = false;
+  StreamFields streaming;
 };
 
 CompletionRequest ReadCompletion(Fields& fields, const ServedModel& model) {
@@ -44,13 +41,7 @@ CompletionRequest ReadCompletion(Fields& fields, const ServedModel& model) {
     fields.Fail("best_of", fmt::format("{}", best_of), fmt::format("{}, the same as n", request.n));
   }
   request.echo = fields.Bool("echo").value_or(false);
-  request.stream = fields.Bool("stream").value_or(false);
-  if (const OrderedJson* options = fields.Object("stream_options")) {
-    Fields stream(*options, "stream_options");
-    request.include_usage = stream.Bool("include_usage").value_or(false);
-    stream.Ignore({"include_obfuscation"});
-    if (const Status status = stream.Finish(); !status.ok()) fields.Fail("stream_options", status);
-  }
+  request.streaming = ReadStream(fields);
   if (const auto suffix = fields.String("suffix"); suffix && !suffix->empty()) {
     fields.Fail("suffix", "a text", "none: this model does not fill in the middle");
   }
@@ -110,12 +101,12 @@ class CompletionWriter : public AnswerWriter {
         choices_(request_.prompts.size() * static_cast<size_t>(request_.n)) {}
 
   void Begin(Exchange& exchange) override {
-    if (request_.stream) BeginEvents(exchange);
+    if (request_.streaming.stream) BeginEvents(exchange);
   }
 
   void OnToken(Exchange& exchange, size_t job, std::string_view text,
                const Decoding& decoding) override {
-    if (!request_.stream) {
+    if (!request_.streaming.stream) {
       choices_[job].text += text;
       return;
     }
@@ -124,15 +115,15 @@ class CompletionWriter : public AnswerWriter {
   }
 
   void OnEnd(Exchange& exchange, size_t job, const JobListener::End& end) override {
-    if (request_.stream) return Stream(exchange, job, end.text, end.decoding, &end);
+    if (request_.streaming.stream) return Stream(exchange, job, end.text, end.decoding, &end);
     Choice& choice = choices_[job];
     choice.text += end.text;
     choice.json = ChoiceJson(job, choice.text, end.decoding, &end);
   }
 
   void Finish(Exchange& exchange, const Usage& usage) override {
-    if (request_.stream) {
-      if (request_.include_usage) {
+    if (request_.streaming.stream) {
+      if (request_.streaming.include_usage) {
         OrderedJson chunk = Envelope(OrderedJson::array());
         chunk["usage"] = UsageJson(usage);
         WriteEvent(exchange, chunk);
@@ -213,12 +204,10 @@ void AnswerCompletion(const ServedModel& model, std::shared_ptr<Exchange> exchan
   Fields fields(body);
   CompletionRequest request = ReadCompletion(fields, model);
   const bool scored = request.echo && request.options.top_logprobs >= 0;
-  if (scored && request.stream) {
+  if (scored && request.streaming.stream) {
     fields.Fail("stream", "true", "false, where echo and logprobs are asked for");
   }
-  if (const Status status = fields.Finish(); !status.ok()) {
-    return exchange->Respond(ErrorResponse(status, fields.param()));
-  }
+  if (Refused(fields, *exchange)) return;
   std::vector<JobRequest> jobs;
   std::vector<size_t> prompt_of;
   for (size_t p = 0; p < request.prompts.size(); ++p) {

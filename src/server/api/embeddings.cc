@@ -85,9 +85,7 @@ void AnswerEmbeddings(const ServedModel& model, std::shared_ptr<Exchange> exchan
   const int64_t hidden = model.batches->batcher().hidden();
   const int64_t dimensions = fields.Integer("dimensions", 1, hidden).value_or(hidden);
   fields.Ignore({"model", "user"});
-  if (const Status status = fields.Finish(); !status.ok()) {
-    return exchange->Respond(ErrorResponse(status, fields.param()));
-  }
+  if (Refused(fields, *exchange)) return;
   GenerateOptions options;
   options.max_tokens = 0;
   std::vector<JobRequest> jobs;

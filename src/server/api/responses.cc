@@ -16,8 +16,6 @@
 namespace ringlet {
 namespace {
 
-constexpr int64_t kMaxTokens = int64_t{1} << 31;
-
 void ReadConversation(Fields& fields, const OrderedJson& body, ChatRequest& request) {
   fields.Ignore({"input", "instructions", "tools", "tool_choice", "parallel_tool_calls"});
   auto prompt = server::PromptOfResponses(body, "body");

@@ -9,7 +9,6 @@ namespace ringlet {
 namespace {
 
 constexpr size_t kMaxBiases = 1024;
-constexpr int64_t kMaxTokens = int64_t{1} << 31;
 
 // Fewer bits than a double holds, so that any client can send it back.
 uint64_t FreshSeed() {

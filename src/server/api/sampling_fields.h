@@ -13,7 +13,9 @@ namespace ringlet {
 // server's, else a fresh one.
 GenerateOptions ReadSampling(Fields& fields, const ServedModel& model);
 
-// At most so many stop strings.
+// The most that a request may ask for.
+inline constexpr int64_t kMaxTokens = int64_t{1} << 31;  // of an answer
+inline constexpr int64_t kMaxChoices = 128;              // answers to a prompt
 inline constexpr size_t kMaxStops = 16;
 inline constexpr int kMaxTopLogprobs = 20;
 

@@ -91,9 +91,7 @@ void SaveConversation(const ServedModel& model, std::shared_ptr<Exchange> exchan
   Fields fields(body);
   const std::string name = ReadName(fields);
   const std::vector<int32_t> tokens = ReadBeginning(fields, model, body);
-  if (const Status status = fields.Finish(); !status.ok()) {
-    return exchange->Respond(ErrorResponse(status, fields.param()));
-  }
+  if (Refused(fields, *exchange)) return;
   Sequence sequence;
   const Engine* engine = nullptr;
   model.batches->Run([&](Batcher& batcher) {
@@ -113,9 +111,7 @@ void RestoreConversation(const ServedModel& model, std::shared_ptr<Exchange> exc
   if (!KeepsSessions(model, *exchange)) return;
   Fields fields(body);
   const std::string name = ReadName(fields);
-  if (const Status status = fields.Finish(); !status.ok()) {
-    return exchange->Respond(ErrorResponse(status, fields.param()));
-  }
+  if (Refused(fields, *exchange)) return;
   Result<int64_t> restored = int64_t{0};
   model.batches->Run(
       [&](Batcher& batcher) { restored = batcher.RestoreFrom(PathOf(model, name)); });

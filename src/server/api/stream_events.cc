@@ -18,6 +18,18 @@ void RespondJson(Exchange& exchange, const OrderedJson& json, int status) {
   exchange.Respond(std::move(response));
 }
 
+StreamFields ReadStream(Fields& fields) {
+  StreamFields out;
+  out.stream = fields.Bool("stream").value_or(false);
+  if (const OrderedJson* options = fields.Object("stream_options")) {
+    Fields inner(*options, "stream_options");
+    out.include_usage = inner.Bool("include_usage").value_or(false);
+    inner.Ignore({"include_obfuscation"});
+    if (const Status status = inner.Finish(); !status.ok()) fields.Fail("stream_options", status);
+  }
+  return out;
+}
+
 void BeginEvents(Exchange& exchange) {
   // Proxies must neither keep nor collect what belongs to one reader now.
   exchange.BeginStream(200, "text/event-stream",

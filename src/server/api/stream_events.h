@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "engine/job.h"
 #include "server/api/answers.h"
+#include "server/api/fields.h"
 #include "server/http/exchange.h"
 
 namespace ringlet {
@@ -15,6 +16,13 @@ namespace ringlet {
 std::string Serialize(const OrderedJson& json);
 
 void RespondJson(Exchange& exchange, const OrderedJson& json, int status = 200);
+
+// The fields stream and stream_options.
+struct StreamFields {
+  bool stream = false;
+  bool include_usage = false;
+};
+StreamFields ReadStream(Fields& fields);
 
 // Begins a stream of server-sent events.
 void BeginEvents(Exchange& exchange);

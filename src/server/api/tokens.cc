@@ -19,9 +19,7 @@ void AnswerTokenize(const ServedModel& model, std::shared_ptr<Exchange> exchange
   const bool parse_special = fields.Bool("parse_special").value_or(true);
   const bool with_pieces = fields.Bool("with_pieces").value_or(false);
   fields.Ignore({"model"});
-  if (const Status status = fields.Finish(); !status.ok()) {
-    return exchange->Respond(ErrorResponse(status, fields.param()));
-  }
+  if (Refused(fields, *exchange)) return;
   const SpecialTokens mode = parse_special ? SpecialTokens::kParse : SpecialTokens::kText;
   const auto ids =
       add_special ? model.text.Encode(*text, mode) : model.text.tokenizer().Encode(*text, mode);
@@ -49,9 +47,7 @@ void AnswerDetokenize(const ServedModel& model, std::shared_ptr<Exchange> exchan
     fields.Fail("tokens", "nothing", "an array of token ids");
   }
   fields.Ignore({"model"});
-  if (const Status status = fields.Finish(); !status.ok()) {
-    return exchange->Respond(ErrorResponse(status, fields.param()));
-  }
+  if (Refused(fields, *exchange)) return;
   const std::string text = ReplaceInvalidUtf8(model.text.tokenizer().Decode(ids, false));
   RespondJson(*exchange, {{"content", text}, {"prompt", text}});
 }
