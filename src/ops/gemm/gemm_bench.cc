@@ -103,7 +103,7 @@ const int kRegistered = [] {
   for (const WeightFormat& format : AllWeightFormats()) {
     // Zero points cost nothing; the layouts that differ in work.
     if (format.quant.zero_point != 0 && format.name != "int4") continue;
-    for (const int64_t rows : {1, 512}) {
+    for (const int64_t rows : {1, 4, 16, 512}) {
       for (const auto& [n, k] :
            {std::pair<int64_t, int64_t>{2048, 2048}, {576, 1536}, {2752, 512}}) {
         const std::string name = "gemm/" + format.name + "/rows:" + std::to_string(rows) +

@@ -36,6 +36,7 @@ constexpr int64_t kReadAhead = 768;
 
 #include "ops/gemm/gemm_float.inl.h"
 #include "ops/gemm/gemm_fp8.inl.h"
+#include "ops/gemm/gemm_groups.inl.h"
 #include "ops/gemm/gemm_quant.inl.h"
 
 #include "ops/gemm/gemm_int4.inl.h"

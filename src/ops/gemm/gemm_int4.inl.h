@@ -296,80 +296,28 @@ RINGLET_INLINE void Int4Block(const std::byte* block, int column,
 
 #endif
 
-// R rows of the outputs in `Strips` times V vectors from `column`: blocks of inputs outside, so
-// that a whole panel is one linear stream.
-template <int R, int V, int Strips>
-RINGLET_INLINE void Int4Product(const GemmTile& tile, int64_t row, int column) {
-  const QuantActGroup* x[R];
-  for (int r = 0; r < R; ++r) x[r] = reinterpret_cast<const QuantActGroup*>(tile.inputs[row + r]);
-  F32 acc[Strips][R][V];
-#pragma GCC unroll 16
-  for (int s = 0; s < Strips; ++s) {
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) acc[s][r][v] = Zero();
-    }
+struct Int4Format {
+  static constexpr int kRows = kInt4Rows;
+  static constexpr int kVectors = kInt4Vectors;
+  static constexpr int64_t kBytes = kInt4BlockBytes;
+
+  template <int R, int V>
+  RINGLET_INLINE void Add(const GemmTile& /*tile*/, const std::byte* block, int column,
+                          const QuantActGroup* const (&x)[R], F32 (&acc)[R][V]) {
+    Int4Block<R, V>(block, column, x, acc);
   }
-  const std::byte* block = tile.panel;
-  const bool first = R > 1 && row == 0 && column == 0;
-  for (int64_t i = 0; i < tile.k / kQuantGroup; ++i) {
-    if (first) ReadAhead(block, kInt4BlockBytes, kInt4BlockBytes);
-    // Many rows: the fp32 sums, used once a block, live in memory, so that the integer sums, used
-    // eight times, have the registers.
-    if constexpr (R * V >= 8) __asm__ volatile("" : : "r"(acc) : "memory");
-#pragma GCC unroll 16
-    for (int s = 0; s < Strips; ++s) Int4Block<R, V>(block, column + s * V * kLanes, x, acc[s]);
-    block += kInt4BlockBytes;
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) ++x[r];
-  }
-  const auto* multipliers = reinterpret_cast<const float*>(block);
-#pragma GCC unroll 16
-  for (int s = 0; s < Strips; ++s) {
-    const int begin = column + s * V * kLanes;
+
+  template <int R, int V>
+  RINGLET_INLINE void Finish(const std::byte* end, int column, F32 (&acc)[R][V]) {
+    const float* multipliers = reinterpret_cast<const float*>(end) + column;
     for (int v = 0; v < V; ++v) {
-      const F32 multiplier = Load(multipliers + begin + v * kLanes);
-      for (int r = 0; r < R; ++r) acc[s][r][v] = Mul(acc[s][r][v], multiplier);
-    }
-    StoreBlock<R, V>(acc[s], tile, row, begin);
-  }
-}
-
-// R rows: one row takes the whole panel at once, more rows go strip by strip.
-template <int R>
-void Int4Rows(const GemmTile& tile, int64_t row) {
-  if constexpr (R == 1) {
-    constexpr int V = kLanes == 1 ? 4 : kPanelVectors;
-    return Int4Product<1, V, kPanelVectors / V>(tile, row, 0);
-  } else {
-    for (int column = 0; column < tile.columns; column += kInt4Vectors * kLanes) {
-      Int4Product<R, kInt4Vectors, 1>(tile, row, column);
+      const F32 multiplier = Load(multipliers + v * kLanes);
+      for (int r = 0; r < R; ++r) acc[r][v] = Mul(acc[r][v], multiplier);
     }
   }
-}
-
-template <int R>
-void Int4Remainder(const GemmTile& tile, int64_t row) {
-  if constexpr (R > 0) {
-    if (tile.rows - row == R) return Int4Rows<R>(tile, row);
-    Int4Remainder<R - 1>(tile, row);
-  }
-}
-
-void Int4Tile(const GemmTile& tile) {
-  const int64_t whole = tile.rows / kInt4Rows * kInt4Rows;
-  if (whole > 0) {
-    for (int column = 0; column < tile.columns; column += kInt4Vectors * kLanes) {
-      for (int64_t row = 0; row < whole; row += kInt4Rows) {
-        Int4Product<kInt4Rows, kInt4Vectors, 1>(tile, row, column);
-      }
-    }
-  }
-  Int4Remainder<kInt4Rows - 1>(tile, whole);
-}
+};
 
 void TileQuant(const GemmTile& tile) {
-  if (tile.quant.scales == ScaleType::kInt8) return Int4Tile(tile);
+  if (tile.quant.scales == ScaleType::kInt8) return GroupedTile<Int4Format>(tile);
   QuantTile(tile);
 }

@@ -15,8 +15,9 @@ struct alignas(16) QuantActGroup {
   // q[0..1], q[16..17], q[2..3], q[18..19], ...: the order of kInt4Layout's codes.
   int8_t paired[32];
   float scale;
-  int32_t sum_low;   // sum of q[0..15]
-  int32_t sum_high;  // sum of q[16..31]
+  float scaled_sum;  // scale times the sum of q
+  int16_t sum_low;   // sum of q[0..15]
+  int16_t sum_high;  // sum of q[16..31]
   int32_t start;     // -8 * sum_low and -8 * sum_high as two int16, low half first
 };
 static_assert(sizeof(QuantActGroup) == 80);

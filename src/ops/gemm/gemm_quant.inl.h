@@ -35,8 +35,9 @@ void PrepareQuant(const float* x, int64_t k, std::byte* out) {
       sums[half] = total == total ? static_cast<int32_t>(total) : 0;
     }
     group.scale = amax / 127.0f + ReduceAdd(poison);
-    group.sum_low = sums[0];
-    group.sum_high = sums[1];
+    group.scaled_sum = group.scale * static_cast<float>(sums[0] + sums[1]);
+    group.sum_low = static_cast<int16_t>(sums[0]);
+    group.sum_high = static_cast<int16_t>(sums[1]);
     group.start = static_cast<int32_t>((static_cast<uint32_t>(-8 * sums[0]) & 0xffffu) |
                                        static_cast<uint32_t>(-8 * sums[1]) << 16);
     for (int i = 0; i < 8; ++i) {
@@ -53,6 +54,8 @@ struct QuantSpec {
   static constexpr int kGroup = Group;
   static constexpr bool kHasMin = HasMin;
   static constexpr bool kWide = Wide;
+  // Minimums leave 4-bit codes no zero point.
+  static constexpr bool kCorrected = Bits == 8 || !HasMin;
   static constexpr int64_t kCodeBytes = kPanel * Group * Bits / 8;
   static constexpr int64_t kScaleBytes = kPanel * (Wide ? 4 : 2);
   static constexpr int64_t kBytes = kCodeBytes + kScaleBytes * (HasMin ? 2 : 1);
@@ -67,10 +70,10 @@ RINGLET_INLINE F32 LoadScales(const std::byte* p, int column) {
   }
 }
 
-constexpr int kQuantRows = 4;
-
 #if defined(RINGLET_ISA_AVX512_VNNI) || defined(RINGLET_ISA_AVX512_BF16)
 
+constexpr int kQuantRows4Bit = 4;
+constexpr int kQuantRows8Bit = 4;
 constexpr int kQuantVectors = 4;
 using IntVector = __m512i;
 RINGLET_INLINE F32 ToFloat(IntVector a) { return {_mm512_cvtepi32_ps(a)}; }
@@ -136,6 +139,9 @@ constexpr int CodeOffset() {
 
 #elif defined(RINGLET_ISA_AVX2)
 
+// Twelve sums of 4-bit codes, two vectors of codes, one of inputs and a product: 16 registers.
+constexpr int kQuantRows4Bit = 6;
+constexpr int kQuantRows8Bit = 4;
 constexpr int kQuantVectors = 2;
 using IntVector = __m256i;
 RINGLET_INLINE F32 ToFloat(IntVector a) { return {_mm256_cvtepi32_ps(a)}; }
@@ -201,34 +207,35 @@ RINGLET_INLINE void GroupDot(const std::byte* codes, int column, const int8_t* c
   if constexpr (R == 1) {
     return RowGroupDot<Spec, V>(codes + column * 4, q[0], dot[0]);
   } else if constexpr (Spec::kBits == 4) {
-    __m256i sum[R][V];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-    for (int octet = 0; octet < Spec::kGroup / 8; ++octet) {
-      __m256i low[V];
-      __m256i high[V];
+      for (int v = 0; v < V; ++v) dot[r][v] = _mm256_setzero_si256();
+    }
+#pragma GCC unroll 8
+    for (int word = 0; word < Spec::kGroup / 4; ++word) {
+      __m256i w[V];
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        const __m256i pair = LoadCodes(codes + (octet * kPanel + column) * 4 + v * 32);
-        low[v] = LowNibbles(pair);
-        high[v] = HighNibbles(pair);
+        const __m256i pair = LoadCodes(codes + (word / 2 * kPanel + column) * 4 + v * 32);
+        w[v] = word % 2 == 0 ? LowNibbles(pair) : HighNibbles(pair);
       }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
-        const __m256i x0 = InputWord(q[r], 2 * octet);
-        const __m256i x1 = InputWord(q[r], 2 * octet + 1);
+        const __m256i x = InputWord(q[r], word);
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
-          const __m256i both =
-              _mm256_add_epi16(_mm256_maddubs_epi16(low[v], x0), _mm256_maddubs_epi16(high[v], x1));
-          sum[r][v] = octet == 0 ? both : _mm256_add_epi16(sum[r][v], both);
+          dot[r][v] = _mm256_add_epi16(dot[r][v], _mm256_maddubs_epi16(w[v], x));
+          // Keeps the order: a compiler that adds the products as a tree has no registers for them.
+          __asm__("" : "+x"(dot[r][v]));
         }
       }
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        dot[r][v] = _mm256_madd_epi16(sum[r][v], _mm256_set1_epi16(1));
+        dot[r][v] = _mm256_madd_epi16(dot[r][v], _mm256_set1_epi16(1));
       }
     }
   } else {
@@ -264,11 +271,15 @@ constexpr int CodeOffset() {
 
 #elif defined(RINGLET_ISA_ANY_NEON)
 
+constexpr int kQuantRows4Bit = 4;
+constexpr int kQuantRows8Bit = 4;
 constexpr int kQuantVectors = 4;
 #include "ops/gemm/neon_dot.inl.h"
 
 #else
 
+constexpr int kQuantRows4Bit = 4;
+constexpr int kQuantRows8Bit = 4;
 constexpr int kQuantVectors = 4;
 using IntVector = int32_t;
 RINGLET_INLINE F32 ToFloat(IntVector a) { return {static_cast<float>(a)}; }
@@ -302,80 +313,70 @@ constexpr int CodeOffset() {
 
 #endif
 
-// Adds one weight group to R rows of V output vectors.
+// Adds one weight group, whose inputs begin at `begin` of the block, to R rows of V output vectors.
 template <typename Spec, int R, int V>
-RINGLET_INLINE void QuantGroup(const GemmTile& tile, const std::byte* group, int64_t index,
-                               int column, const QuantActGroup* const (&x)[R], F32 (*acc)[V]) {
-  const int64_t begin = index * Spec::kGroup;
+RINGLET_INLINE void QuantGroup(const GemmTile& tile, const std::byte* group, int64_t begin,
+                               int column, const QuantActGroup* const (&x)[R], F32 (&acc)[R][V]) {
   const int8_t* q[R];
-  for (int r = 0; r < R; ++r) q[r] = x[r][begin / kQuantGroup].q + begin % kQuantGroup;
+  int32_t correction[R];
+  float act_sum[R];
+  const int offset = tile.quant.zero_point + CodeOffset<Spec>();
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    q[r] = x[r]->q + begin;
+    if constexpr (Spec::kGroup == kQuantGroup) {
+      correction[r] = offset * (x[r]->sum_low + x[r]->sum_high);
+      act_sum[r] = x[r]->scaled_sum;
+    } else {
+      const int sum = begin == 0 ? x[r]->sum_low : x[r]->sum_high;
+      correction[r] = offset * sum;
+      act_sum[r] = x[r]->scale * static_cast<float>(sum);
+    }
+  }
   IntVector dot[R][V];
   GroupDot<Spec, R, V>(group, column, q, dot);
 
   const std::byte* scales = group + Spec::kCodeBytes;
   if (R == 1) ReadAhead(scales, kReadAhead, Spec::kBytes - Spec::kCodeBytes);
-  const int offset = tile.quant.zero_point + CodeOffset<Spec>();
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) {
-    const QuantActGroup& act = x[r][begin / kQuantGroup];
-    int32_t sum = act.sum_low + act.sum_high;
-    if constexpr (Spec::kGroup == 16) sum = begin % kQuantGroup == 0 ? act.sum_low : act.sum_high;
-    const F32 act_scale = Set(act.scale);
-    const F32 act_sum = Set(act.scale * static_cast<float>(sum));
-    const IntVector correction = SetInt(offset * sum);
 #pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) {
-      const F32 scale = LoadScales<Spec::kWide>(scales, column + v * kLanes);
-      const F32 value = ToFloat(SubInt(dot[r][v], correction));
-      acc[r][v] = Fma(Mul(scale, act_scale), value, acc[r][v]);
-      if constexpr (Spec::kHasMin) {
-        const F32 min = LoadScales<Spec::kWide>(scales + Spec::kScaleBytes, column + v * kLanes);
-        acc[r][v] = Fma(min, act_sum, acc[r][v]);
-      }
-    }
-  }
-}
-
-// R rows of a whole panel: groups outside, so that the panel is one linear stream.
-template <typename Spec, int R>
-void QuantBlock(const GemmTile& tile, int64_t row) {
-  // The scalar set has more vectors in a panel than a block can name.
-  constexpr int V = R == 1 && kLanes > 1 ? kPanelVectors : kQuantVectors;
-  constexpr int kStrips = kPanelVectors / V;
-  const QuantActGroup* x[R];
-  for (int r = 0; r < R; ++r) x[r] = reinterpret_cast<const QuantActGroup*>(tile.inputs[row + r]);
-  F32 acc[kStrips][R][V];
-  for (int s = 0; s < kStrips; ++s) {
+  for (int v = 0; v < V; ++v) {
+    const int at = column + v * kLanes;
+    const F32 scale = LoadScales<Spec::kWide>(scales, at);
+    F32 min = Zero();
+    if constexpr (Spec::kHasMin) min = LoadScales<Spec::kWide>(scales + Spec::kScaleBytes, at);
+#pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      for (int v = 0; v < V; ++v) acc[s][r][v] = Zero();
+      IntVector total = dot[r][v];
+      if constexpr (Spec::kCorrected) total = SubInt(total, SetInt(correction[r]));
+      const F32 value = ToFloat(total);
+      acc[r][v] = Fma(Mul(scale, Set(x[r]->scale)), value, acc[r][v]);
+      if constexpr (Spec::kHasMin) acc[r][v] = Fma(min, Set(act_sum[r]), acc[r][v]);
     }
   }
-  for (int64_t g = 0; g < tile.k / Spec::kGroup; ++g) {
-    const std::byte* group = tile.panel + g * Spec::kBytes;
-    if (R > 1 && row == 0) ReadAhead(group, Spec::kBytes, Spec::kBytes);
-    for (int s = 0; s < kStrips; ++s) {
-      QuantGroup<Spec, R, V>(tile, group, g, s * V * kLanes, x, acc[s]);
-    }
-  }
-  for (int s = 0; s < kStrips; ++s) StoreBlock<R, V>(acc[s], tile, row, s * V * kLanes);
 }
 
 template <typename Spec>
+struct QuantFormat {
+  static constexpr int kRows = Spec::kBits == 4 ? kQuantRows4Bit : kQuantRows8Bit;
+  static constexpr int kVectors = kQuantVectors;
+  static constexpr int64_t kBytes = Spec::kBytes * (kQuantGroup / Spec::kGroup);
+
+  template <int R, int V>
+  RINGLET_INLINE void Add(const GemmTile& tile, const std::byte* block, int column,
+                          const QuantActGroup* const (&x)[R], F32 (&acc)[R][V]) {
+    for (int64_t begin = 0; begin < kQuantGroup; begin += Spec::kGroup) {
+      QuantGroup<Spec, R, V>(tile, block, begin, column, x, acc);
+      block += Spec::kBytes;
+    }
+  }
+
+  template <int R, int V>
+  RINGLET_INLINE void Finish(const std::byte* /*end*/, int /*column*/, F32 (&/*acc*/)[R][V]) {}
+};
+
+template <typename Spec>
 void QuantTileFor(const GemmTile& tile) {
-  int64_t row = 0;
-  for (; row + kQuantRows <= tile.rows; row += kQuantRows) {
-    QuantBlock<Spec, kQuantRows>(tile, row);
-  }
-  switch (tile.rows - row) {
-    case 1:
-      return QuantBlock<Spec, 1>(tile, row);
-    case 2:
-      return QuantBlock<Spec, 2>(tile, row);
-    case 3:
-      return QuantBlock<Spec, 3>(tile, row);
-    default:
-      return;
-  }
+  GroupedTile<QuantFormat<Spec>>(tile);
 }
 
 // Those that IsSupported.

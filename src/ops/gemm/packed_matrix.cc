@@ -195,7 +195,7 @@ bool IsSupported(const QuantLayout& layout) {
   if (layout.scales == ScaleType::kInt8) {
     return layout.bits == 4 && layout.group == 16 && layout.zero_point == 8 && !layout.has_min;
   }
-  if (layout.bits == 4) return layout.group == 32;
+  if (layout.bits == 4) return layout.group == 32 && (!layout.has_min || layout.zero_point == 0);
   const bool wide = layout.scales == ScaleType::kF32;
   return layout.bits == 8 && (layout.group == 32 || layout.group == 16) &&
          (wide || (layout.group == 32 && !layout.has_min));

@@ -18,7 +18,8 @@
 //            8 bits: codes [group/4][64][4] int8
 //            4 bits: codes [group/8][64][4] uint8: low nibbles are inputs 0..3 of an octet, high
 //                    nibbles 4..7
-//          value = scale * (code - zero_point) + minimum
+//          value = scale * (code - zero_point) + minimum; zero_point is 0 where 4-bit codes have
+//          minimums
 //   kQuant with scales kInt8 (4 bits, groups of 16, zero point 8):
 //          per two groups a and b, 32 inputs:
 //            codes [4][64][4] uint8: bytes 0 and 1 of word w hold group a, bytes 2 and 3 group b;
