@@ -47,7 +47,7 @@ class ServeCommand : public Command {
     args.Option("--name", name_, "NAME", "What clients call the model [its file's name]");
     args.Option("--session-dir", session_directory_, "DIR",
                 "Let clients save conversations here (/sessions)");
-    args.Flag("--log-requests", log_requests_, "Write a line of JSON for each answer to stderr");
+    args.Flag("--log-requests", log_requests_, "Write a line of JSON for each request to stderr");
     args.Flag("--no-page", no_page_, "No chat page at /");
     args.Group("Limits");
     args.Option("--ctx", context_, "N",

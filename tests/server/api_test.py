@@ -410,6 +410,22 @@ class ApiTest(unittest.TestCase):
                 self.assertEqual(server.call("GET", path)[0], 200)
             allowed = server.call("GET", "/health", headers={"Origin": "http://a.b"})[1]
             self.assertEqual(allowed["Access-Control-Allow-Origin"], "http://a.b")
+            refused = server.call("GET", "/v1/models", headers={"Origin": "http://a.b"})
+            self.assertEqual((refused[0], refused[1].get("Access-Control-Allow-Origin")),
+                             (401, "http://a.b"))
+
+    def test_the_log_has_a_line_for_each_request(self):
+        with self.serve("--api-key", "k", "--log-requests") as server:
+            key = {"x-api-key": "k"}
+            server.call("GET", "/v1/models")
+            server.call("GET", "/none", headers=key)
+            server.call("POST", TEXT, {"prompt": "a", "surprise": 1}, key)
+            server.call("POST", TEXT, {"prompt": "a", "max_tokens": 1}, key)
+            self.assertEqual(server.stop(), 0)
+        lines = [json.loads(line) for line in server.log if line.startswith("{")]
+        self.assertEqual([(line["outcome"], line.get("status"), line["path"]) for line in lines],
+                         [("refused", 401, "/v1/models"), ("refused", 404, "/none"),
+                          ("refused", 400, TEXT), ("answered", None, TEXT)])
 
     def test_a_full_queue_refuses(self):
         long = {"prompt": "abc", "max_tokens": 900, "ignore_eos": True}

@@ -71,6 +71,7 @@ struct ApiServer::Impl {
   void AddSessions();
   void Get(std::string_view path, std::function<OrderedJson()> answer);
   void Post(std::string_view path, JsonHandler handler);
+  void LogRefusal(const HttpRequest& request, const HttpResponse& answer) const;
   std::optional<HttpResponse> Authorize(const HttpRequest& request) const;
   void Ready(Exchange& exchange) const;
 
@@ -182,6 +183,14 @@ std::optional<HttpResponse> ApiServer::Impl::Authorize(const HttpRequest& reques
   return HttpError(401, "expected an API key: Authorization: Bearer KEY", "invalid_api_key");
 }
 
+void ApiServer::Impl::LogRefusal(const HttpRequest& request, const HttpResponse& answer) const {
+  // Answers that fail have lines of their own.
+  if (!model.log || answer.status == 500) return;
+  OrderedJson line = RequestLine(request, "refused");
+  line["status"] = answer.status;
+  model.log(line);
+}
+
 ApiServer::ApiServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 ApiServer::~ApiServer() {
@@ -195,6 +204,14 @@ Result<std::unique_ptr<ApiServer>> ApiServer::Start(ServedModel model, ApiServer
   impl->AddRoutes(options);
   options.http.authorize = [state = impl.get()](const HttpRequest& request) {
     return state->Authorize(request);
+  };
+  options.http.on_refused = [state = impl.get()](const HttpRequest& request, HttpResponse* answer) {
+    for (auto& header : state->router.OriginHeaders(request)) answer->headers.push_back(header);
+    state->LogRefusal(request, *answer);
+  };
+  options.http.on_error = [state = impl.get()](const HttpRequest& request,
+                                               const HttpResponse& answer) {
+    state->LogRefusal(request, answer);
   };
   RINGLET_ASSIGN_OR_RETURN(
       impl->http, HttpServer::Listen(std::move(options.http),

@@ -188,7 +188,7 @@ bool Connection::OnHead() {
     ++core_.counters.handler_errors;
     refused = HttpError(500, "internal error");
   }
-  if (refused) RefuseRequest(*refused);
+  if (refused) RefuseRequest(std::move(*refused));
   return !refused;
 }
 
@@ -221,8 +221,9 @@ void Connection::Dispatch() {
   }
 }
 
-void Connection::RefuseRequest(const HttpResponse& response) {
+void Connection::RefuseRequest(HttpResponse response) {
   ++core_.counters.refused_requests;
+  if (core_.options.on_refused) core_.options.on_refused(parser_.request(), &response);
   Refuse(response);
 }
 
@@ -257,6 +258,9 @@ void Connection::PushAnswer(AnswerPart part) {
     events_ = part.stream && IsEventStream(part.head.content_type);
     tail_.clear();
     last_output_ = now;
+    if (part.head.status >= 400 && core_.options.on_error) {
+      core_.options.on_error(exchange_->request(), part.head);
+    }
     queue_.Push(part.stream ? encoder_.StreamHead(part.head, Context())
                             : encoder_.Head(part.head, part.bytes.size(), Context()),
                 now);

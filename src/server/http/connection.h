@@ -57,7 +57,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void ContinueIfAsked();
   void Dispatch();
   void Refuse(const HttpResponse& response);
-  void RefuseRequest(const HttpResponse& response);
+  void RefuseRequest(HttpResponse response);
 
   // Writing
   void Wake();

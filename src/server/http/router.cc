@@ -90,12 +90,17 @@ void HttpRouter::Preflight(Exchange& exchange, const std::string& allow) const {
   exchange.Respond(std::move(response));
 }
 
+HttpHeaders HttpRouter::OriginHeaders(const HttpRequest& request) const {
+  HttpHeaders headers;
+  const std::string_view origin = request.Header("Origin");
+  if (!origins_.empty()) headers.emplace_back("Vary", "Origin");
+  if (IsAllowed(origin)) headers.emplace_back("Access-Control-Allow-Origin", std::string(origin));
+  return headers;
+}
+
 void HttpRouter::Handle(std::shared_ptr<Exchange> exchange) const {
   const HttpRequest& request = exchange->request();
-  const std::string_view origin = request.Header("Origin");
-  const bool cross_origin = IsAllowed(origin);
-  if (!origins_.empty()) exchange->AddHeader("Vary", "Origin");
-  if (cross_origin) exchange->AddHeader("Access-Control-Allow-Origin", std::string(origin));
+  for (auto& [name, value] : OriginHeaders(request)) exchange->AddHeader(name, value);
   std::vector<std::string> methods;
   for (const Route& route : routes_) {
     const auto values = Match(route, request.path);
@@ -109,7 +114,7 @@ void HttpRouter::Handle(std::shared_ptr<Exchange> exchange) const {
     return exchange->Respond(HttpError(404, "no such path: " + Quote(request.path), "not_found"));
   }
   const std::string allow = AllowList(methods, !origins_.empty());
-  if (cross_origin && request.method == "OPTIONS") return Preflight(*exchange, allow);
+  if (IsAllowed(request.Header("Origin")) && request.method == "OPTIONS") return Preflight(*exchange, allow);
   exchange->AddHeader("Allow", allow);
   exchange->Respond(HttpError(405, "method: found " + Quote(request.method) + ", expected " + allow,
                               "method_not_allowed"));

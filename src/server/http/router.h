@@ -30,6 +30,8 @@ class HttpRouter {
   void AllowOrigin(std::string origin);
 
   void Handle(std::shared_ptr<Exchange> exchange) const;
+  // What lets the request's origin read an answer; Handle adds it to its own.
+  HttpHeaders OriginHeaders(const HttpRequest& request) const;
 
  private:
   struct Segment {

@@ -49,6 +49,11 @@ struct HttpServerOptions {
   // Called on the I/O thread with the head of each request, before any of its body is read; an
   // answer refuses the request and closes the connection.
   std::function<std::optional<HttpResponse>(const HttpRequest&)> authorize;
+  // Called on the I/O thread with what was read of a request that no handler will see (malformed,
+  // over a limit, too slow, not authorized) and with its answer, to which headers may be added.
+  std::function<void(const HttpRequest&, HttpResponse*)> on_refused;
+  // Called on the I/O thread with each request that a handler answers with a status from 400 on.
+  std::function<void(const HttpRequest&, const HttpResponse&)> on_error;
 };
 
 // Counters since the start, and the two that come and go.
