@@ -114,7 +114,8 @@ void HttpRouter::Handle(std::shared_ptr<Exchange> exchange) const {
     return exchange->Respond(HttpError(404, "no such path: " + Quote(request.path), "not_found"));
   }
   const std::string allow = AllowList(methods, !origins_.empty());
-  if (IsAllowed(request.Header("Origin")) && request.method == "OPTIONS") return Preflight(*exchange, allow);
+  if (IsAllowed(request.Header("Origin")) && request.method == "OPTIONS")
+    return Preflight(*exchange, allow);
   exchange->AddHeader("Allow", allow);
   exchange->Respond(HttpError(405, "method: found " + Quote(request.method) + ", expected " + allow,
                               "method_not_allowed"));
