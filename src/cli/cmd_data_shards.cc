@@ -116,7 +116,7 @@ class DataShardsCommand : public Command {
 
   Result<ShardBuildReport> Build(const Tokenizer& tokenizer, const std::vector<SourceFile>& files,
                                  const GlobalOptions& globals) {
-    const InterruptGuard interrupt;
+    const InterruptGuard interrupt(InterruptGuard::Signals::kInterruptAndTerminate);
     Progress progress("Tokenizing", ProgressUnit::kBytes, globals.quiet);
     options_.progress = [&](uint64_t done, uint64_t total) {
       progress.Update(done, total);

@@ -83,7 +83,7 @@ class DataTokenizerCommand : public Command {
 
   static Result<TrainedBpe> Train(const std::vector<SourceFile>& files, BpeTrainerOptions options,
                                   const GlobalOptions& globals) {
-    const InterruptGuard interrupt;
+    const InterruptGuard interrupt(InterruptGuard::Signals::kInterruptAndTerminate);
     Progress reading("Reading", ProgressUnit::kBytes, globals.quiet);
     std::optional<Progress> merging;
     options.reading = [&](uint64_t done, uint64_t total) {

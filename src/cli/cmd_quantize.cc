@@ -174,7 +174,7 @@ class QuantizeCommand : public Command {
                                   const GlobalOptions& globals) const {
     RINGLET_ASSIGN_OR_RETURN(const LoadedModel model,
                              Load(calibrate_with_.value_or(model_), globals));
-    const InterruptGuard interrupt;
+    const InterruptGuard interrupt(InterruptGuard::Signals::kInterruptAndTerminate);
     Progress progress("Calibrating", ProgressUnit::kTokens, globals.quiet);
     CalibrationOptions options;
     options.progress = [&](int64_t done, int64_t total) {
@@ -186,7 +186,7 @@ class QuantizeCommand : public Command {
 
   Result<QuantizeReport> Write(const Checkpoint& checkpoint, Context& context,
                                const GlobalOptions& globals) {
-    const InterruptGuard interrupt;
+    const InterruptGuard interrupt(InterruptGuard::Signals::kInterruptAndTerminate);
     Progress progress("Quantizing", ProgressUnit::kBytes, globals.quiet);
     options_.progress = [&](uint64_t done, uint64_t total) {
       progress.Update(done, total);

@@ -154,7 +154,7 @@ class TrainCommand : public Command {
     RINGLET_ASSIGN_OR_RETURN(const auto trainer,
                              Trainer::Open(config, directory, context, options));
     Announce(*trainer, directory, globals);
-    const InterruptGuard interrupt;
+    const InterruptGuard interrupt(InterruptGuard::Signals::kInterruptAndTerminate);
     bool interrupted = false;
     RINGLET_RETURN_IF_ERROR(Loop(*trainer, interrupt, globals, &interrupted));
     RINGLET_RETURN_IF_ERROR(trainer->Save());

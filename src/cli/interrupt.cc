@@ -28,28 +28,31 @@ void HandleInterrupt(int signal_number) {
   errno = saved;
 }
 
-void Install(void (*handler)(int)) {
+void Install(InterruptGuard::Signals signals, void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;  // waits end through the pipe, not through EINTR
   sigaction(SIGINT, &action, nullptr);
+  if (signals == InterruptGuard::Signals::kInterruptAndTerminate) {
+    sigaction(SIGTERM, &action, nullptr);
+  }
 }
 
 }  // namespace
 
-InterruptGuard::InterruptGuard() {
+InterruptGuard::InterruptGuard(Signals signals) : signals_(signals) {
   interrupted = false;
   std::array<int, 2> ends = {-1, -1};
   if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0) {
     wake_ = ends[0];
     wake_writer = ends[1];
   }
-  Install(HandleInterrupt);
+  Install(signals_, HandleInterrupt);
 }
 
 InterruptGuard::~InterruptGuard() {
-  Install(SIG_DFL);
+  Install(signals_, SIG_DFL);
   const int writer = wake_writer.exchange(-1);
   if (writer >= 0) close(writer);
   if (wake_ >= 0) close(wake_);

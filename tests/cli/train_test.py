@@ -66,14 +66,17 @@ class TrainTest(cli_test.CliTest):
         steps = self.good("train", self.config, "--steps", 5, "--json", "--quiet").splitlines()
         self.assertEqual([json.loads(line)["step"] for line in steps], [1, 2, 3, 4, 5])
         self.assertFalse((self.directory / "run/model").exists())
-        process = subprocess.Popen([cli_test.BINARY, "train", str(self.config), "--json"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.assertEqual(json.loads(process.stdout.readline())["step"], 6)
-        process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=cli_test.SECONDS)
-        if process.returncode != 0:  # it may have been done
-            self.assertEqual(process.returncode, 130, errors)
-            self.assertIn("the same command goes on", errors)
+        for step, sent in ((6, signal.SIGINT), (None, signal.SIGTERM)):
+            process = subprocess.Popen([cli_test.BINARY, "train", str(self.config), "--json"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            line = process.stdout.readline()
+            if step is not None:
+                self.assertEqual(json.loads(line)["step"], step)
+            process.send_signal(sent)
+            rest, errors = process.communicate(timeout=cli_test.SECONDS)
+            if process.returncode != 0:  # it may have been done
+                self.assertEqual(process.returncode, 130, errors)
+                self.assertIn("the same command goes on", errors)
         self.good("train", self.config, "--threads", 1)
         whole = self.directory / "again"
         self.good("train", self.config, "--out", whole)
