@@ -59,6 +59,7 @@ class TrainTest(cli_test.CliTest):
         # And its weights may begin another run.
         other = self.write("other", ('preset = "tiny-hybrid"', 'weights = "whole/model"'), steps=2)
         self.good("train", other)
+        self.assertTrue((self.directory / "other/model/tokenizer.json").is_file())
         first = json.loads((self.directory / "other/log.jsonl").read_text().splitlines()[1])
         self.assertLess(first["loss"], log[1]["loss"] - 0.2)
 

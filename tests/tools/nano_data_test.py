@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The data of models/ringlet-nano: cleaning, readers, splits, recall tasks and their evaluation."""
 
+import collections
 import json
 import pathlib
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +19,7 @@ sys.path.insert(0, str(ROOT / "tools/nano"))
 
 import bpe  # noqa: E402
 import clean  # noqa: E402
+import copy_tasks  # noqa: E402
 import extract  # noqa: E402
 import heldout  # noqa: E402
 import prepare_data  # noqa: E402
@@ -169,6 +172,33 @@ class PrepareTest(ScratchTest):
         with unittest.mock.patch("subprocess.run", return_value=refused), \
                 self.assertRaisesRegex(prepare_data.PrepareError, "no such package\nnext step"):
             prepare_data.download("ringlet-no-such-package", self.root, {}, False)
+
+
+class CopyTest(unittest.TestCase):
+    WORDS = [f"{a}{b}{c}" for a in "bcdf" for b in "aeiou" for c in "lmnrst"]
+
+    def test_all_but_the_first_copy_is_known(self):
+        rng = random.Random(4)
+        for _ in range(200):
+            text = copy_tasks.repeated(rng, self.WORDS)
+            self.assertTrue(any(len(set(text.split(separator))) == 1 and separator in text
+                                for separator in copy_tasks.SEPARATORS), text)
+
+    def test_pairs_come_three_times(self):
+        rng = random.Random(5)
+        for _ in range(200):
+            counts = collections.Counter(
+                word for word in re.findall("[a-z]+", copy_tasks.pairs(rng, self.WORDS))
+                if word != "is")
+            self.assertTrue(all(count % 3 == 0 for count in counts.values()), counts)
+
+    def test_words_are_single_tokens_that_the_evaluation_lacks(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            vocabulary = {token: n for n, token in enumerate(
+                ("\u0120river", "river", "\u0120of", "\u0120amber", "\u0120River", "\u0120stone"))}
+            path = pathlib.Path(scratch)
+            (path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocabulary}}))
+            self.assertEqual(copy_tasks.single_tokens(path), ["river", "stone"])
 
 
 class RecallTest(ScratchTest):

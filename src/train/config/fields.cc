@@ -64,7 +64,8 @@ std::vector<Field<R>> TopFields() {
                      "What the backward pass computes again instead of keeping it; changes memory "
                      "and time, no bit of the result")),
       Text<R>("tokenizer", RINGLET_RUN_AT(tokenizer),
-              "Directory or file of the tokenizer; empty: none goes into the output"),
+              "Directory or file of the tokenizer; empty: that of `weights`, or none goes into the "
+              "output"),
   };
 }
 

@@ -36,6 +36,14 @@ StepRecord RecordOf(const StepOutcome& outcome) {
   return record;
 }
 
+// The run's own tokenizer, or that of the weights it began with; empty: none.
+std::string TokenizerPath(const RunConfig& config) {
+  if (!config.tokenizer.empty()) return ConfigPath(config, config.tokenizer);
+  if (config.model.weights.empty()) return "";
+  std::string directory = ConfigPath(config, config.model.weights);
+  return FileExists(directory + "/tokenizer.json") ? directory : std::string();
+}
+
 }  // namespace
 
 std::vector<int64_t> MergedSteps(const RunConfig& config) {
@@ -148,9 +156,7 @@ Result<Trainer::Outcome> Trainer::Finish() {
   outcome.merged = static_cast<int64_t>(merged.size());
   if (merged.size() > 1) RINGLET_RETURN_IF_ERROR(run_->Merge(merged));
   RINGLET_ASSIGN_OR_RETURN(outcome.heldout, run_->Evaluate());
-  const std::string tokenizer =
-      config.tokenizer.empty() ? std::string() : ConfigPath(config, config.tokenizer);
-  RINGLET_ASSIGN_OR_RETURN(auto texts, TokenizerFiles(tokenizer));
+  RINGLET_ASSIGN_OR_RETURN(auto texts, TokenizerFiles(TokenizerPath(config)));
   texts["README.md"] = ModelCard({.config = config,
                                   .model = run_->Describe(),
                                   .parameters = run_->parameter_count(),
