@@ -215,7 +215,7 @@ class ToolsTest(unittest.TestCase):
         tools = [{"type": "function", "function": {
             "name": "get_weather", "description": "The weather of a city", "parameters": WEATHER}}]
         options = {"model": "tiny", "messages": QUESTION, "tools": tools, "tool_choice": "required",
-                   "max_tokens": 200, "seed": 1}
+                   "parallel_tool_calls": False, "max_tokens": 200, "seed": 1}
         answer = self.openai.chat.completions.create(**options)
         (call,) = answer.choices[0].message.tool_calls
         self.assertEqual(call.function.name, "get_weather")
@@ -242,7 +242,8 @@ class ToolsTest(unittest.TestCase):
     def test_anthropic_messages(self):
         tool = {"name": "get_weather", "description": "The weather", "input_schema": WEATHER}
         options = {"model": "tiny", "messages": QUESTION, "max_tokens": 200, "tools": [tool],
-                   "tool_choice": {"type": "any"}, "extra_body": {"seed": 1}}
+                   "tool_choice": {"type": "any", "disable_parallel_tool_use": True},
+                   "extra_body": {"seed": 1}}
         answer = self.anthropic.messages.create(**options)
         self.assertEqual(answer.stop_reason, "tool_use")
         call = next(block for block in answer.content if block.type == "tool_use")
@@ -292,7 +293,7 @@ class BusyTest(unittest.TestCase):
 
 
 class LmEvalTest(ClientsTest):
-    """Log-likelihoods of choices through lm-eval's local-completions."""
+    """lm-eval: log-likelihoods through local-completions, answers through local-chat-completions."""
 
     ITEMS = [("The capital of France is", " Paris", " purple"),
              ("Two plus two equals", " four", " water"),
@@ -317,31 +318,70 @@ metric_list:
     higher_is_better: true
 """
 
-    def test_multiple_choice(self):
+    ANSWERS = """
+task: ringlet_answers
+dataset_path: json
+dataset_kwargs:
+  data_files:
+    test: {file}
+test_split: test
+output_type: generate_until
+doc_to_text: "{{{{text}}}}"
+doc_to_target: "{{{{label}}}}"
+generation_kwargs:
+  until: ["\\n\\n"]
+  max_gen_toks: 24
+  do_sample: false
+filter_list:
+  - name: first
+    filter:
+      - function: regex
+        regex_pattern: "{pattern}"
+      - function: take_first
+metric_list:
+  - metric: exact_match
+    aggregation: mean
+    higher_is_better: true
+"""
+
+    def evaluate(self, model, arguments, task, items, *options, **fields):
+        """The scores of a task of the given items."""
         if importlib.util.find_spec("lm_eval") is None:
             print("skipped: lm-eval is not installed")
             self.skipTest("lm-eval is not installed")
         with tempfile.TemporaryDirectory() as directory:
             folder = pathlib.Path(directory)
-            lines = [json.dumps({"text": text, "choices": [right, wrong] if i % 2 == 0 else
-                                 [wrong, right], "label": i % 2})
-                     for i, (text, right, wrong) in enumerate(self.ITEMS)]
-            (folder / "items.jsonl").write_text("\n".join(lines) + "\n")
-            (folder / "ringlet_choices.yaml").write_text(self.TASK.format(file=folder / "items.jsonl"))
-            arguments = (f"base_url={self.url}/v1/completions,model=smol,num_concurrent=2,"
-                         f"tokenizer_backend=remote,tokenized_requests=True,max_length=2048,"
-                         f"auth_token={KEY}")
+            (folder / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
+            name = task.split("task: ")[1].split("\n")[0]
+            (folder / f"{name}.yaml").write_text(task.format(file=folder / "items.jsonl", **fields))
             result = subprocess.run(
-                [sys.executable, "-m", "lm_eval", "run", "--model", "local-completions",
-                 "--model_args", arguments, "--tasks", "ringlet_choices", "--include_path", directory,
-                 "--output_path", str(folder / "out")], capture_output=True, text=True,
+                [sys.executable, "-m", "lm_eval", "run", "--model", model, "--model_args", arguments,
+                 "--tasks", name, "--include_path", directory, "--output_path", str(folder / "out"),
+                 *options], capture_output=True, text=True,
                 env=os.environ | {"OPENAI_API_KEY": KEY, "HF_HUB_OFFLINE": "1",
                                   "HF_HOME": str(folder / "cache"), "PYTHONWARNINGS": "ignore"},
                 timeout=900, check=False)
             self.assertEqual(result.returncode, 0, result.stderr[-3000:])
             (report,) = folder.glob("out/**/results*.json")
-            scores = json.loads(report.read_text())["results"]["ringlet_choices"]
-            self.assertGreaterEqual(scores["acc,none"], 0.8, scores)
+            return json.loads(report.read_text())["results"][name]
+
+    def test_multiple_choice(self):
+        items = [{"text": text, "choices": [right, wrong] if i % 2 == 0 else [wrong, right],
+                  "label": i % 2} for i, (text, right, wrong) in enumerate(self.ITEMS)]
+        scores = self.evaluate(
+            "local-completions", f"base_url={self.url}/v1/completions,model=smol,num_concurrent=2,"
+            "tokenizer_backend=remote,tokenized_requests=True,max_length=2048,"
+            f"auth_token={KEY}", self.TASK, items)
+        self.assertGreaterEqual(scores["acc,none"], 0.8, scores)
+
+    def test_chat_answers(self):
+        items = [{"text": f"What is {a} + {b}? Answer with the number.", "label": str(a + b)}
+                 for a, b in ((2, 2), (1, 1), (2, 3), (3, 4), (10, 10))]
+        scores = self.evaluate(
+            "local-chat-completions", f"base_url={self.url}/v1/chat/completions,model=smol,"
+            "num_concurrent=2,tokenizer_backend=None", self.ANSWERS, items,
+            "--apply_chat_template", pattern="= ([0-9]+)")
+        self.assertGreaterEqual(scores["exact_match,first"], 0.8, scores)
 
 
 def main():
