@@ -8,18 +8,18 @@ export RINGLET_CACHE ?= $(CURDIR)/.cache
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 RINGLET := build/release/ringlet
 
-.PHONY: all help deps demo test asan tsan clang neon fuzz bench format check clean
+.PHONY: all help deps demo demo-smollm2 test asan tsan clang neon fuzz bench format check clean
 
 all: deps            ## build the program: build/release/ringlet
 	@tools/build.sh release ringlet
 
 help:                ## list the commands
-	@sed -n 's/^\([a-z ]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9 -]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 deps:                ## install the Debian packages that a build needs
 	@tools/install_deps.sh build
 
-demo: all            ## fetch a small model and let it answer a question
+demo demo-smollm2: all ## fetch a small model and let it answer a question
 	@tools/install_deps.sh demo
 	@model="$$(python3 tools/fetch_smollm2.py)" && \
 	  printf '\n$$ %s run %s -p "%s"\n\n' $(RINGLET) "$${model#$(CURDIR)/}" '$(QUESTION)' && \
@@ -45,7 +45,7 @@ fuzz: deps           ## each fuzz target for 60 seconds (SECONDS=n to change)
 	@tools/install_deps.sh test
 	@JOBS=$(JOBS) tools/run_fuzzers.sh $(or $(SECONDS),60)
 
-bench: all           ## speed of the demo's model (PEER=python with llama-cpp-python: beside it)
+bench: all           ## speed of SmolLM2 (PEER=python with llama-cpp-python: beside it)
 	@tools/install_deps.sh demo
 	@model="$$(python3 tools/fetch_smollm2.py)" && \
 	  $(PYTHON) bench/compare_llama_cpp.py "$$model" $(if $(PEER),--python $(PEER))

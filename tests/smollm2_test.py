@@ -63,6 +63,6 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     BINARY, MODEL = sys.argv[1:]
     if not os.path.exists(MODEL):
-        print(f"skipped: {MODEL} is absent (make demo fetches it)")
+        print(f"skipped: {MODEL} is absent (make demo-smollm2 fetches it)")
         sys.exit(77)
     unittest.main(argv=sys.argv[:1])

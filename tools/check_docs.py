@@ -130,7 +130,7 @@ def main():
     pages = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
     pages += [ROOT / "bench/README.md", ROOT / "examples/README.md"]
     if arguments.model is not None and not arguments.model.exists():
-        print(f"skipped: {arguments.model} is absent (make demo fetches it)")
+        print(f"skipped: {arguments.model} is absent (make demo-smollm2 fetches it)")
         sys.exit(SKIPPED)
     mark = "test" if arguments.model is None else "test=model"
     problems, count = run_blocks(pages, mark, arguments.binary, arguments.model)

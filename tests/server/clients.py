@@ -3,7 +3,7 @@
 
     tests/server/clients.py build/release/ringlet MODEL [PYTHON]
 
-MODEL is the demo's (make demo fetches it). PYTHON is the interpreter of an environment that has the
+MODEL is SmolLM2 (make demo-smollm2 fetches it). PYTHON is the interpreter of an environment that has the
 clients, made for example by
 
     python3 -m venv .cache/clients
@@ -390,7 +390,7 @@ def main():
     if len(sys.argv) == 4 and os.path.exists(sys.argv[3]):
         os.execv(sys.argv[3], [sys.argv[3], *sys.argv[:3]])
     if not os.path.exists(sys.argv[2]):
-        print(f"skipped: {sys.argv[2]} is absent (make demo fetches it)")
+        print(f"skipped: {sys.argv[2]} is absent (make demo-smollm2 fetches it)")
         sys.exit(77)
     for name in ("openai", "anthropic"):
         if importlib.util.find_spec(name) is None:
