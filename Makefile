@@ -19,14 +19,18 @@ help:                ## list the commands
 deps:                ## install the Debian packages that a build needs
 	@tools/install_deps.sh build
 
-demo demo-smollm2: all ## fetch a small model and let it answer a question
+demo: all            ## our own small model: goes on with a text, finds a fact in a long one
 	@tools/install_deps.sh demo
+	@python3 tools/demo.py
+
+demo-smollm2: all    ## fetch SmolLM2-135M and let it answer a question
+	@tools/install_deps.sh smollm2
 	@model="$$(python3 tools/fetch_smollm2.py)" && \
 	  printf '\n$$ %s run %s -p "%s"\n\n' $(RINGLET) "$${model#$(CURDIR)/}" '$(QUESTION)' && \
 	  $(RINGLET) run "$$model" -n 200 --temp 0 -p '$(QUESTION)'
 
 test: deps           ## every check: release tests, sanitizers (clang), fuzz smoke, style
-	@tools/install_deps.sh demo test
+	@tools/install_deps.sh smollm2 test
 	@JOBS=$(JOBS) tools/run_tests.sh
 
 asan tsan: deps      ## unit tests under address+undefined, or thread sanitizer
@@ -46,7 +50,7 @@ fuzz: deps           ## each fuzz target for 60 seconds (SECONDS=n to change)
 	@JOBS=$(JOBS) tools/run_fuzzers.sh $(or $(SECONDS),60)
 
 bench: all           ## speed of SmolLM2 (PEER=python with llama-cpp-python: beside it)
-	@tools/install_deps.sh demo
+	@tools/install_deps.sh smollm2
 	@model="$$(python3 tools/fetch_smollm2.py)" && \
 	  $(PYTHON) bench/compare_llama_cpp.py "$$model" $(if $(PEER),--python $(PEER))
 

@@ -4,7 +4,7 @@
     tools/check_docs.py --binary build/release/ringlet [--model FILE]
 
 A fenced block that opens with ```sh test is executed, and must succeed, in a scratch directory that
-looks like the repository after a build: build/release/ringlet is the binary, docs/ and tests/ are
+looks like the repository after a build: build/release/ringlet is the binary, docs/, models/ and tests/ are
 there too. ```sh test=model marks a block that needs the demo's model; such blocks are all that runs,
 and nothing else is checked, when --model is given. Exit status 77 says that the model is absent.
 """
@@ -109,7 +109,7 @@ def run_blocks(pages, mark, binary, model):
         (scratch / "build/release").mkdir(parents=True)
         (scratch / "build/release/ringlet").symlink_to(binary.resolve())
         (scratch / "build/release/bin").symlink_to(binary.resolve().parent / "bin")
-        for name in ("docs", "tests", "README.md"):
+        for name in ("docs", "models", "tests", "README.md"):
             (scratch / name).symlink_to(ROOT / name)
         if model is not None:
             (scratch / ".cache/models").mkdir(parents=True)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a job needs and this machine lacks.
 #
-#   tools/install_deps.sh build | demo | test | bench | neon | page ...
+#   tools/install_deps.sh build | demo | smollm2 | test | bench | neon | page ...
 #
 # Prints what it installs; does nothing, quickly, when nothing is missing. Uses apt-get, through sudo
 # when not root. On a system without apt-get it lists what is missing and fails.
@@ -29,6 +29,9 @@ libjs-katex|test -e /usr/share/javascript/katex/katex.min.js
 fonts-katex|test -e /usr/share/fonts/truetype/katex/KaTeX_Main-Regular.woff2
 '
 demo_packages='
+python3|command -v python3
+'
+smollm2_packages='
 ca-certificates|test -e /etc/ssl/certs/ca-certificates.crt
 python3|command -v python3
 python3-pip|has_pip
@@ -72,11 +75,12 @@ for job in "$@"; do
   case $job in
     build) table=$build_packages ;;
     demo) table=$demo_packages ;;
+    smollm2) table=$smollm2_packages ;;
     test) table=$test_packages ;;
     bench) table=$bench_packages ;;
     neon) table=$neon_packages ;;
     page) table=$page_packages ;;
-    *) echo "install_deps.sh: unknown job '$job' (build, demo, test, bench, neon, page)" >&2; exit 2 ;;
+    *) echo "install_deps.sh: unknown job '$job' (build, demo, smollm2, test, bench, neon, page)" >&2; exit 2 ;;
   esac
   old_ifs=$IFS
   IFS='
