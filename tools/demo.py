@@ -58,7 +58,8 @@ def main() -> int:
         for path in (options.program, options.model))
 
     print("\nText goes on:")
-    run(options, "-p", options.prompt, "-n", "60", "--temp", "0.7", "--seed", "1")
+    run(options, "-p", options.prompt, "-n", "60", "--temp", "1",
+        "--top-p", "0.9", "--repeat-penalty", "1.1", "--seed", "3")
 
     stem = f"The password of the {options.key} is"
     pages = (ROOT / "models/ringlet-nano/pages.txt").read_text(encoding="utf-8")
