@@ -12,6 +12,7 @@ everywhere: models/ringlet-nano/README.md has the shares.
 
 import argparse
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 def run(options: argparse.Namespace, *arguments: str) -> str:
     """Runs `ringlet run`, showing the command and, as it comes, what it writes."""
     command = [str(options.program), "run", str(options.model), "--raw", *arguments]
-    shown = [f"'{word}'" if " " in word else word for word in command]
-    print("\n$ " + " ".join(shown), flush=True)
+    print("\n$ " + shlex.join(command), flush=True)
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     written = b""
     while byte := process.stdout.read1(64):
